@@ -1,0 +1,226 @@
+"""A checkpoint becomes a node: the next version of a name, signed."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mgit.adding.chunking import Bases, Progress, silent, store_checkpoint
+from mgit.checkpoint import Checkpoint, scan
+from mgit.digest import Digest
+from mgit.errors import ConflictError
+from mgit.objects import (
+    Edge,
+    EdgeKind,
+    MetaObject,
+    Node,
+    PackKind,
+    Statement,
+    digest_of,
+)
+from mgit.objects.grammar import check_label, check_name
+from mgit.provenance import creation_statement, tag_statement
+from mgit.repository import (
+    Chunks,
+    History,
+    Parts,
+    Repository,
+    Step,
+    record,
+)
+from mgit.selection import Selection
+from mgit.store import PackWriter
+
+_MAX_CONFIG_BYTES = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a person says about a model that is added.
+
+    Attributes:
+        parents: ``SELECTOR`` or ``SELECTOR=ROLE`` of the models it was made from.
+        operation: How it was made.
+        type: Kind of model; empty: taken from its ``config.json`` if there is one.
+        message: Why, in words.
+        tags: Tags it gets.
+        meta: Further facts for the creation statement.
+    """
+
+    parents: Sequence[str] = ()
+    operation: str = "import"
+    type: str = ""
+    message: str = ""
+    tags: Sequence[str] = ()
+    meta: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What adding did.
+
+    Attributes:
+        node: The node that the name now points to.
+        is_new: Whether it is a new version; else these very bytes were the version already.
+        raw_bytes: Size of the checkpoint.
+        stored_bytes: Bytes of the chunk packs that were written for it.
+        is_aside: The key has no role here: the name shows up as ``@label/name``.
+    """
+
+    node: Digest
+    is_new: bool
+    raw_bytes: int
+    stored_bytes: int
+    is_aside: bool
+
+
+def add(
+    repository: Repository,
+    path: Path,
+    name: str,
+    *,
+    description: Description | None = None,
+    exclude: Sequence[str] = (),
+    progress: Progress = silent,
+) -> Added:
+    """Adds a checkpoint as a new model, or as the next version of one.
+
+    Args:
+        repository: Where to.
+        path: A safetensors file or a checkpoint folder.
+        name: The model's name.
+        description: What is known about it.
+        exclude: Patterns of files in the folder that are left out.
+        progress: Is told how far the reading is.
+
+    Raises:
+        UsageError, NotFoundError, PickleError, FormatError: The checkpoint or the name is refused.
+        ConflictError: The name is a conflicted one.
+        MachineError: No space, no permission.
+    """
+    started = _now()
+    repository.check_writable()
+    repository.identity()  # so that a missing key is told before the work, not after it
+    checkpoint = scan(path, exclude=exclude)
+    task = _Task(repository, check_name(name), description or Description(), checkpoint, started)
+    for tag in task.description.tags:
+        check_label(tag)
+    history = repository.history()
+    edges = _edges(task, history)
+    with repository.store.writer(PackKind.CHUNKS) as writer:
+        bases = Bases(repository, history, edges)
+        parts = store_checkpoint(checkpoint, writer, bases, progress)
+        with repository.writing():
+            return _publish(task, parts, writer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    repository: Repository
+    name: str
+    description: Description
+    checkpoint: Checkpoint
+    started: str
+
+
+def _publish(task: _Task, parts: Parts, writer: PackWriter) -> Added:
+    """Writes node and entry as the repository stands now: somebody may have been faster."""
+    repository, description = task.repository, task.description
+    history = repository.history()
+    key = repository.identity().key.public
+    edges = _edges(task, history)
+    manifest = digest_of(parts.manifest)
+    packs = writer.finish()
+    stored = sum(pack.size_bytes for pack in packs)
+    raw = task.checkpoint.size_bytes
+    is_aside = not may_move(history, key, task.name)
+    current = _current(history, key, task.name)
+    if current and current in history.nodes and history.nodes[current].manifest == manifest:
+        repository.store.install(packs)  # damaged chunks were written again
+        return Added(current, is_new=False, raw_bytes=raw, stored_bytes=stored, is_aside=is_aside)
+    model_type = description.type or _type_of(task.checkpoint)
+    node = Node(manifest, frozenset(edges), None, description.operation, model_type)
+    node_id = digest_of(node)
+    step = Step(
+        verb=f"add {task.name}",
+        moves={task.name: node_id},
+        objects=_objects(parts, node),
+        statements=_statements(task, node, node_id, key),
+    )
+    record(repository, history, step, Chunks(manifest, packs))
+    return Added(node_id, is_new=True, raw_bytes=raw, stored_bytes=stored, is_aside=is_aside)
+
+
+def _objects(parts: Parts, node: Node) -> list[MetaObject]:
+    return [parts.weights, parts.content, parts.layout, parts.manifest, node]
+
+
+def _statements(task: _Task, node: Node, node_id: Digest, key: bytes) -> list[Statement]:
+    description = task.description
+    external: dict[str, object] = {"name": task.name}
+    if description.message:
+        external["message"] = description.message
+    if description.meta:
+        external["meta"] = dict(description.meta)
+    creation = creation_statement(
+        task.name,
+        node_id,
+        node,
+        key=key,
+        external=external,
+        started=task.started,
+        finished=_now(),
+    )
+    return [creation, *(tag_statement(task.name, node_id, tag) for tag in description.tags)]
+
+
+def may_move(history: History, key: bytes, name: str) -> bool:
+    """Returns whether a key may move a name under every newest root document."""
+    roots = history.ledger.roots
+    return all(roots[head].may_move(key, name) for head in history.names.root_heads)
+
+
+def _current(history: History, key: bytes, name: str) -> Digest | None:
+    """Returns what the name points to for this key: its own word where it has no role.
+
+    Raises:
+        ConflictError: Several nodes.
+    """
+    targets = history.names.resolve(name)
+    if not may_move(history, key, name):
+        targets = history.names.aside().get(key, {}).get(name) or targets
+    if len(targets) > 1:
+        raise ConflictError(
+            f"{name!r} is a conflicted name: a new version of which side?",
+            hint=f"settle it first: mgit resolve {name} --pick SIDE",
+        )
+    return next(iter(targets), None)
+
+
+def _edges(task: _Task, history: History) -> set[Edge]:
+    selection = Selection(task.repository, history)
+    edges = set()
+    for parent in task.description.parents:
+        text, _, role = parent.rpartition("=") if "=" in parent else (parent, "", "base")
+        edges.add(Edge(EdgeKind.PROVENANCE, selection.one(text), check_label(role)))
+    key = task.repository.identity().key.public
+    current = _current(history, key, task.name)
+    return edges | ({Edge(EdgeKind.VERSION, current)} if current else set())
+
+
+def _type_of(checkpoint: Checkpoint) -> str:
+    """The ``model_type`` of ``config.json``, or nothing: a wrong type is worse than none."""
+    config = checkpoint.files.get("config.json")
+    if config is None or config.size_bytes > _MAX_CONFIG_BYTES:
+        return ""
+    try:
+        described = json.loads(config.source.read_bytes())
+    except ValueError:
+        return ""
+    found = described.get("model_type") if isinstance(described, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

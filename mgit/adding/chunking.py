@@ -1,0 +1,132 @@
+"""The bytes of a checkpoint into chunks, one at a time: a model larger than memory streams through."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from mgit.checkpoint import Checkpoint, FileOnDisk, TensorOnDisk
+from mgit.digest import Digest
+from mgit.errors import AbsentError, FormatError
+from mgit.objects import (
+    DTYPES,
+    Content,
+    DType,
+    Edge,
+    FileEntry,
+    Layout,
+    Manifest,
+    TensorEntry,
+    Weights,
+    digest_of,
+)
+from mgit.objects.dtypes import RAW_BYTES, cut, cut_file
+from mgit.repository import History, Parts, Repository, read_parts
+from mgit.store import PackWriter, Reader, add_chunk
+from mgit.store.files import machine_errors
+
+Progress = Callable[[int, int], None]  # bytes done, bytes in all
+
+
+def silent(_done: int, _total: int) -> None:
+    """Reports no progress."""
+
+
+class Bases:
+    """The chunks of the parents that stand where a new chunk will stand."""
+
+    def __init__(self, repository: Repository, history: History, edges: Iterable[Edge]) -> None:
+        """Reads the weights of the parents that are here."""
+        self.reader: Reader = repository.store.reader
+        self._weights: list[Weights] = []
+        for parent in sorted({edge.parent for edge in edges} & history.nodes.keys()):
+            try:
+                self._weights.append(read_parts(repository, history.nodes[parent]).weights)
+            except AbsentError:
+                continue  # not in this copy: the child is stored without that base
+
+    def of(self, tensor: str, dtype: str, index: int) -> Iterator[Digest]:
+        """Yields chunk ``index`` of the tensors of that name and type."""
+        for weights in self._weights:
+            entry = weights.tensors.get(tensor)
+            if entry and entry.dtype == dtype and index < len(entry.chunks):
+                yield entry.chunks[index]
+
+
+def store_checkpoint(
+    checkpoint: Checkpoint, writer: PackWriter, bases: Bases, progress: Progress
+) -> Parts:
+    """Writes the chunks of a checkpoint that are not here yet; returns what describes it.
+
+    Raises:
+        FormatError: A file changed while it was read.
+    """
+    with _Source(writer, bases, progress, checkpoint.size_bytes) as source:
+        tensors = {name: source.tensor(tensor) for name, tensor in checkpoint.tensors.items()}
+        weights = Weights(tensors)
+        content_files, layout_files, documents = (
+            {path: source.file(file) for path, file in files.items()}
+            for files in (checkpoint.files, checkpoint.indexes, checkpoint.documents)
+        )
+    content = Content(digest_of(weights), content_files)
+    layout = Layout(tuple(checkpoint.shards), layout_files)
+    manifest = Manifest(digest_of(content), documents, digest_of(layout))
+    return Parts(manifest, content, layout, weights)
+
+
+@dataclass(slots=True)
+class _Source:
+    """Reads the files of a checkpoint chunk by chunk, each file opened once."""
+
+    writer: PackWriter
+    bases: Bases
+    progress: Progress
+    total: int
+    done: int = 0
+    files: dict[Path, BinaryIO] = field(default_factory=dict)
+    opened: ExitStack = field(default_factory=ExitStack)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.opened.close()
+
+    def tensor(self, tensor: TensorOnDisk) -> TensorEntry:
+        stored, dtype = tensor.stored, DTYPES[tensor.stored.dtype]
+        at, chunks = stored.start, []
+        for index, size in enumerate(cut(dtype, stored.shape)):
+            candidates = self.bases.of(stored.name, stored.dtype, index)
+            chunks.append(self._chunk(tensor.source, (at, size), dtype, candidates))
+            at += size
+        return TensorEntry(stored.dtype, stored.shape, tuple(chunks))
+
+    def file(self, file: FileOnDisk) -> FileEntry:
+        at, chunks = 0, []
+        for size in cut_file(file.size_bytes):
+            chunks.append(self._chunk(file.source, (at, size), RAW_BYTES, ()))
+            at += size
+        return FileEntry(file.size_bytes, tuple(chunks))
+
+    def _chunk(
+        self, path: Path, place: tuple[int, int], dtype: DType, candidates: Iterable[Digest]
+    ) -> Digest:
+        start, size = place
+        with machine_errors(f"reading {path.name}"):
+            if path not in self.files:
+                self.files[path] = self.opened.enter_context(path.open("rb"))
+            raw = os.pread(self.files[path].fileno(), size, start)
+        if len(raw) != size:
+            raise FormatError(f"{path} changed while it was read", hint="run the command again")
+        chunk = add_chunk(self.writer, self.bases.reader, raw, dtype, candidates)
+        self.done += size
+        self.progress(self.done, self.total)
+        return chunk

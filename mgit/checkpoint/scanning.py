@@ -1,0 +1,177 @@
+"""What lies in a checkpoint on disk: which tensors, which files, in which layout. Reads headers only."""
+
+import os
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path
+
+from mgit.checkpoint.safetensors import Header, StoredTensor, read_header
+from mgit.errors import FormatError, NotFoundError, PickleError, UsageError
+from mgit.objects import Shard
+from mgit.objects.grammar import check_path
+from mgit.store.files import machine_errors
+
+_DOCUMENTS = (
+    "readme*",
+    "license*",
+    "notice*",
+    "*.md",
+    "*.png",
+    "*.jpg",
+    "*.jpeg",
+    "*.gif",
+    "*.svg",
+    "*.webp",
+    ".gitattributes",
+    "*.cdx.json",
+)
+_SKIPPED_FOLDERS = {".git", ".mgit"}
+
+
+@dataclass(frozen=True, slots=True)
+class FileOnDisk:
+    """A file of a checkpoint: where it lies, and its size when it was scanned."""
+
+    source: Path
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class TensorOnDisk:
+    """A tensor, and the file its bytes are in."""
+
+    source: Path
+    stored: StoredTensor
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A checkpoint on disk. Mappings are in the order in which their bytes are stored.
+
+    Attributes:
+        tensors: Tensor name -> tensor.
+        files: Path -> file that behaviour may depend on.
+        documents: Path -> file that it cannot depend on.
+        indexes: Path -> index of shards (``*.index.json``).
+        shards: The safetensors files whose tensors are in ``tensors``.
+    """
+
+    tensors: dict[str, TensorOnDisk] = field(default_factory=dict)
+    files: dict[str, FileOnDisk] = field(default_factory=dict)
+    documents: dict[str, FileOnDisk] = field(default_factory=dict)
+    indexes: dict[str, FileOnDisk] = field(default_factory=dict)
+    shards: list[Shard] = field(default_factory=list)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all its files together."""
+        files = (*self.files.values(), *self.documents.values(), *self.indexes.values())
+        tensors = sum(t.stored.stop - t.stored.start for t in self.tensors.values())
+        return sum(f.size_bytes for f in files) + tensors + sum(len(s.header) for s in self.shards)
+
+
+def scan(path: Path, *, exclude: Sequence[str] = ()) -> Checkpoint:
+    """Returns what lies in a safetensors file or a checkpoint folder.
+
+    Args:
+        path: The file or folder.
+        exclude: Patterns of paths below the folder that are left out.
+
+    Raises:
+        NotFoundError: Nothing is there.
+        PickleError: A file can only be read by unpickling it.
+        FormatError: A safetensors file is damaged.
+        UsageError: A path that could not be written back everywhere, or an empty folder.
+    """
+    with machine_errors(f"reading {path}"):
+        if not path.exists():
+            raise NotFoundError(f"there is no {path}", hint="give a safetensors file or a folder")
+        found = list(_walk(path)) if path.is_dir() else [(path.name, path)]
+        checkpoint = Checkpoint()
+        kept = [(n, p) for n, p in found if not any(fnmatch(n, pattern) for pattern in exclude)]
+        _check_twins([name for name, _ in kept])
+        for name, source in sorted(kept):
+            _sort_in(checkpoint, name, source)
+    if not kept:
+        raise UsageError(f"{path} holds no file", hint="give the folder of a checkpoint")
+    return checkpoint
+
+
+def is_document(path: str) -> bool:
+    """Returns whether behaviour cannot depend on a file of this name (the list of ``FORMAT.md``)."""
+    name = path.rsplit("/", 1)[-1].lower()
+    return any(fnmatch(name, pattern) for pattern in _DOCUMENTS)
+
+
+def _walk(folder: Path) -> Iterator[tuple[str, Path]]:
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(f for f in folders if f not in _SKIPPED_FOLDERS)
+        for file in files:
+            source = Path(parent, file)
+            if not source.is_file():
+                raise UsageError(
+                    f"{source} is not a file", hint="remove it, or leave it out with --exclude"
+                )
+            yield source.relative_to(folder).as_posix(), source
+
+
+def _check_twins(names: Sequence[str]) -> None:
+    seen: dict[str, str] = {}
+    for name in names:
+        twin = seen.setdefault(check_path(name).casefold(), name)
+        if twin != name:
+            raise UsageError(
+                f"{twin!r} and {name!r} are one file on some systems",
+                hint="rename one, or leave one out with --exclude",
+            )
+
+
+def _sort_in(checkpoint: Checkpoint, name: str, source: Path) -> None:
+    file = FileOnDisk(source, source.stat().st_size)
+    _refuse_pickle(source, name)
+    header = _header(source, file.size_bytes) if name.endswith(".safetensors") else None
+    if header and checkpoint.tensors.keys().isdisjoint(t.name for t in header.tensors):
+        checkpoint.shards.append(
+            Shard(name, header.verbatim, tuple(t.name for t in header.tensors))
+        )
+        checkpoint.tensors.update({t.name: TensorOnDisk(source, t) for t in header.tensors})
+    elif name.endswith(".index.json"):
+        checkpoint.indexes[name] = file
+    elif is_document(name):
+        checkpoint.documents[name] = file
+    else:  # also a safetensors file whose tensors others have, or that is no plain sequence
+        checkpoint.files[name] = file
+
+
+def _header(source: Path, size: int) -> Header | None:
+    with source.open("rb") as file:
+        try:
+            return read_header(file, size)
+        except FormatError as error:
+            raise FormatError(f"{source.name}: {error}", hint=error.hint) from error
+
+
+def _refuse_pickle(source: Path, name: str) -> None:
+    if not _is_pickle(source):
+        return
+    raise PickleError(
+        f"{name} is a pickle: reading it could run code, so mgit does not take it",
+        hint="save the model as safetensors, or leave the file out: --exclude "
+        f"'{name}' (conversion in a child process, weights only, is planned)",
+    )
+
+
+def _is_pickle(source: Path) -> bool:
+    with source.open("rb") as file:
+        start = file.read(4)
+        if start[:1] == b"\x80" and start[1:2] in {b"\x02", b"\x03", b"\x04", b"\x05"}:
+            return True
+    if start != b"PK\x03\x04":
+        return False
+    try:
+        with zipfile.ZipFile(source) as archive:
+            return any(member.endswith("data.pkl") for member in archive.namelist())
+    except (zipfile.BadZipFile, NotImplementedError):
+        return False

@@ -1,0 +1,95 @@
+"""Objects to bytes and back: ``[kind, what it keeps alive, fields]`` in canonical form."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from mgit import canonical
+from mgit.canonical import Value
+from mgit.digest import Digest
+from mgit.errors import FormatError
+from mgit.objects import fields
+from mgit.objects.checkpoint import Content, Layout, Manifest, Weights
+from mgit.objects.entry import Entry
+from mgit.objects.fields import Ref
+from mgit.objects.node import Node
+from mgit.objects.root import RepositoryRoot
+from mgit.objects.signed import ENTRY_TYPE, ROOT_TYPE, STATEMENT_TYPE, Payload, Signature
+from mgit.objects.statement import Statement
+
+MAX_OBJECT_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """An object of a kind that this version does not know: kept and passed on, never interpreted."""
+
+    kind: str
+    kept: frozenset[Ref]
+    fields: Value
+
+    def keeps(self) -> set[Ref]:
+        """Returns what must stay while this object stays."""
+        return set(self.kept)
+
+    def body(self) -> Value:
+        """Returns the fields as values."""
+        return self.fields
+
+
+MetaObject: TypeAlias = Weights | Content | Layout | Manifest | Node | Payload | Signature | Unknown
+
+_KINDS: dict[str, type[Weights | Content | Layout | Manifest | Node | Signature]] = {
+    kind.kind: kind for kind in (Weights, Content, Layout, Manifest, Node, Signature)
+}
+_LIMITS = {Payload.kind: Payload.limit_bytes} | {
+    name: kind.limit_bytes for name, kind in _KINDS.items()
+}
+_UNKNOWN_LIMIT_BYTES = 4 << 20
+_SIGNED = {ENTRY_TYPE: Entry, ROOT_TYPE: RepositoryRoot, STATEMENT_TYPE: Statement}
+
+
+def encode(obj: MetaObject) -> bytes:
+    """Returns the bytes of ``obj``."""
+    return canonical.encode((obj.kind, tuple(sorted(obj.keeps())), obj.body()))
+
+
+def digest_of(obj: MetaObject) -> Digest:
+    """Returns the digest of ``obj``."""
+    return Digest.of(encode(obj))
+
+
+def decode(data: bytes) -> MetaObject:
+    """Returns the object whose bytes are ``data``; ``encode(decode(data)) == data``.
+
+    Raises:
+        FormatError: Not the one form of an object, or it cites other things than it says it keeps.
+    """
+    value = canonical.decode(data, limit_bytes=MAX_OBJECT_BYTES)
+    kind, kept, body = fields.row(value, 3, "object")
+    kind = fields.typed(kind, str, "kind")
+    refs = frozenset(_parse_ref(item) for item in fields.typed(kept, tuple, "keeps"))
+    limit = _LIMITS.get(kind, _UNKNOWN_LIMIT_BYTES)
+    if len(data) > limit:
+        raise FormatError(f"a {kind} object of {len(data):,} bytes; {limit:,} are allowed")
+    obj = _parse(kind, refs, body)
+    if encode(obj) != data:
+        raise FormatError(
+            f"a {kind} object that is not in its one form, or cites what it does not keep"
+        )
+    return obj
+
+
+def _parse(kind: str, refs: frozenset[Ref], body: Value) -> MetaObject:
+    if kind == Payload.kind:
+        payload = Payload.parse(fields.typed(body, dict, kind), refs)
+        if payload.type in _SIGNED:
+            _SIGNED[payload.type].from_payload(payload)  # cites what it says, or FormatError
+        return payload
+    if kind not in _KINDS:
+        return Unknown(kind, refs, body)
+    return _KINDS[kind].parse(fields.typed(body, dict, kind))
+
+
+def _parse_ref(value: Value) -> Ref:
+    kind, digest = fields.row(value, 2, "reference")
+    return Ref(fields.typed(kind, str, "kind"), fields.as_digest(digest, "reference"))

@@ -1,0 +1,184 @@
+"""What is claimed about a node, and whose claims count.
+
+A statement counts if the key that signed it claimed it in an entry that counts. What others claim is
+kept and shown as such.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from mgit.digest import Digest
+from mgit.objects import CREATION, NOTE, TAG, WITHDRAWAL, Node, Ref, Statement, Subject
+from mgit.objects.statement import Json, descriptor
+from mgit.repository import History
+from mgit.signing import fingerprint, key_text
+
+_BUILD_TYPE = "https://pypi.org/project/mgit-models/creation/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A statement with its place in a key's log.
+
+    Attributes:
+        payload: Digest of the statement's payload.
+        statement: What is claimed.
+        key: Who claims it: the entry's writer, who also signed the statement.
+        is_trusted: Whether the entry counts under the repository's root.
+    """
+
+    payload: Digest
+    statement: Statement
+    key: bytes
+    is_trusted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """One step on the way from a node up to its roots.
+
+    Attributes:
+        node: The node.
+        creations: Creation statements about it, trusted ones first; empty if nobody signed it.
+    """
+
+    node: Digest
+    creations: tuple[Claim, ...]
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether a key with a role signed how this node came about."""
+        return any(claim.is_trusted for claim in self.creations)
+
+
+class Provenance:
+    """The claims in a history, by what they are about."""
+
+    def __init__(self, history: History) -> None:
+        """Takes the history to look at."""
+        self._history = history
+
+    @cached_property
+    def _claims(self) -> Mapping[Digest, list[Claim]]:
+        history, claims = self._history, defaultdict(list)
+        for digest, entry in sorted(history.ledger.entries.items()):
+            if entry.repository != history.repository:
+                continue
+            for payload in entry.claims:
+                statement = history.statements.get(payload)
+                if statement is None or entry.key not in history.signers(payload):
+                    continue
+                is_trusted = digest in history.names.counting
+                claim = Claim(payload, statement, entry.key, is_trusted)
+                for subject in statement.subjects:
+                    claims[subject.ref.digest].append(claim)
+        return claims
+
+    @cached_property
+    def _withdrawn(self) -> frozenset[tuple[bytes, Digest]]:
+        """Payloads that a key took back; only its own statements can be meant."""
+        return frozenset(
+            (claim.key, payload)
+            for claims in self._claims.values()
+            for claim in claims
+            if claim.statement.predicate_type == WITHDRAWAL
+            for payload in _withdrawn_payloads(claim.statement.predicate)
+        )
+
+    def about(self, node: Digest, predicate_type: str) -> list[Claim]:
+        """Returns the claims of one type about a node that nobody took back, trusted ones first."""
+        found = {
+            claim.payload: claim
+            for claim in sorted(self._claims.get(node, ()), key=lambda claim: claim.is_trusted)
+            if claim.statement.predicate_type == predicate_type
+            and (claim.key, claim.payload) not in self._withdrawn
+        }
+        return sorted(found.values(), key=lambda claim: (not claim.is_trusted, claim.payload))
+
+    def tags(self, node: Digest) -> dict[str, list[Claim]]:
+        """Returns the trusted tags of a node, each with the claims that give it."""
+        tags: dict[str, list[Claim]] = {}
+        for claim in self.about(node, TAG):
+            tag = claim.statement.predicate.get("tag")
+            if claim.is_trusted and isinstance(tag, str):
+                tags.setdefault(tag, []).append(claim)
+        return tags
+
+    def makers(self, node: Digest) -> frozenset[bytes]:
+        """Returns the keys that state, with a role, that they made a node."""
+        return frozenset(c.key for c in self.about(node, CREATION) if c.is_trusted)
+
+    def trail(self, node: Digest) -> list[Origin]:
+        """Returns who made a node and every ancestor of it that is here, parents first."""
+        lineage = self._history.lineage
+        order = lineage.topological({node, *lineage.ancestors(node)})
+        return [Origin(step, tuple(self.about(step, CREATION))) for step in order]
+
+    def signature_name(self, key: bytes) -> str:
+        """Returns how a key is shown to people: its label and a short fingerprint."""
+        label = self._history.names.labels().get(key, "unknown")
+        return f"{label} ({fingerprint(key)[:8]})"
+
+
+def creation_statement(
+    name: str,
+    node_id: Digest,
+    node: Node,
+    *,
+    key: bytes,
+    external: Json,
+    started: str,
+    finished: str,
+) -> Statement:
+    """Returns the statement of how a node came about (SLSA Provenance v1).
+
+    Args:
+        name: What the node went by when it was made.
+        node_id: The node's id.
+        node: The node: its parents become resolved dependencies.
+        key: Public key of the builder.
+        external: What the maker chose: operation, arguments, a message.
+        started: Start of the run, RFC 3339.
+        finished: Its end.
+    """
+    edges = sorted(node.edges, key=lambda e: (e.kind.value, e.role, e.parent))
+    dependencies = [
+        descriptor(Subject(Ref(Node.kind, e.parent), e.role or e.kind.value)) for e in edges
+    ]
+    predicate: Json = {
+        "buildDefinition": {
+            "buildType": _BUILD_TYPE,
+            "externalParameters": {"operation": node.operation, **external},
+            "resolvedDependencies": dependencies,
+        },
+        "runDetails": {
+            "builder": {"id": f"{_BUILD_TYPE}/{key_text(key)}"},
+            "metadata": {"startedOn": started, "finishedOn": finished},
+        },
+    }
+    return Statement((Subject(Ref(Node.kind, node_id), name),), CREATION, predicate)
+
+
+def tag_statement(name: str, node: Digest, tag: str) -> Statement:
+    """Returns the statement that gives a node a tag."""
+    return Statement((Subject(Ref(Node.kind, node), name),), TAG, {"tag": tag})
+
+
+def note_statement(name: str, node: Digest, text: str, *, written: str) -> Statement:
+    """Returns the statement that a note says something about a node."""
+    predicate = {"text": text, "written": written}
+    return Statement((Subject(Ref(Node.kind, node), name),), NOTE, predicate)
+
+
+def withdrawal(subjects: Iterable[Subject], payloads: Iterable[Digest]) -> Statement:
+    """Returns the statement that its key takes back earlier statements of its own."""
+    withdrawn = sorted(payload.hex() for payload in payloads)
+    return Statement(tuple(subjects), WITHDRAWAL, {"withdraws": withdrawn})
+
+
+def _withdrawn_payloads(predicate: Json) -> list[Digest]:
+    listed = predicate.get("withdraws")
+    texts = [text for text in listed if isinstance(text, str)] if isinstance(listed, list) else []
+    return [Digest.from_text(text) for text in texts if len(text) == 64]

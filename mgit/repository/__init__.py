@@ -1,0 +1,41 @@
+"""A repository: a folder with packs, the person who uses it, and how a step is written into it."""
+
+from mgit.repository.handle import FOLDER, Repository
+from mgit.repository.history import History, genesis_documents, history_of, read_history
+from mgit.repository.home import Home, Identity
+from mgit.repository.parts import (
+    Absence,
+    Parts,
+    Presence,
+    Reason,
+    absences,
+    presence,
+    read_parts,
+    require_complete,
+)
+from mgit.repository.recording import Chunks, Step, add_objects, log_operation, new_entry, record
+
+__all__ = [
+    "FOLDER",
+    "Absence",
+    "Chunks",
+    "History",
+    "Home",
+    "Identity",
+    "Parts",
+    "Presence",
+    "Reason",
+    "Repository",
+    "Step",
+    "absences",
+    "add_objects",
+    "genesis_documents",
+    "history_of",
+    "log_operation",
+    "new_entry",
+    "presence",
+    "read_history",
+    "read_parts",
+    "record",
+    "require_complete",
+]

@@ -1,0 +1,119 @@
+"""What a copy holds, as values: nodes, entries and roots with their signatures checked, names."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from mgit.digest import Digest
+from mgit.errors import DamagedError, UnknownCodecError
+from mgit.lineage import Lineage
+from mgit.names import Ledger, Names
+from mgit.objects import (
+    ENTRY_TYPE,
+    ROOT_TYPE,
+    STATEMENT_TYPE,
+    Entry,
+    MetaObject,
+    Node,
+    Payload,
+    RepositoryRoot,
+    Signature,
+    Statement,
+    decode,
+)
+from mgit.roots import accept_roots
+from mgit.signing import is_genuine
+from mgit.store import Store
+
+
+@dataclass(frozen=True)
+class History:
+    """All metadata that names, lineage and provenance need, read once.
+
+    Attributes:
+        repository: Id of the repository whose names count here.
+        nodes: Node id -> node.
+        payloads: Digest -> payload object of whatever type.
+        signatures: Digest of a payload -> its signatures, not checked yet.
+        damaged: What could not be read, in words.
+    """
+
+    repository: Digest
+    nodes: Mapping[Digest, Node]
+    payloads: Mapping[Digest, Payload]
+    signatures: Mapping[Digest, list[Signature]]
+    damaged: tuple[str, ...] = ()
+    _signers: dict[Digest, frozenset[bytes]] = field(default_factory=dict)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """Accepted roots, and the entries whose writer really signed them."""
+        candidates = {d: RepositoryRoot.from_payload(p) for d, p in self._of_type(ROOT_TYPE)}
+        signers = {digest: self.signers(digest) for digest in candidates}
+        roots = accept_roots(self.repository, candidates, signers)
+        entries = {d: Entry.from_payload(p) for d, p in self._of_type(ENTRY_TYPE)}
+        genuine = {d: e for d, e in entries.items() if e.key in self.signers(d)}
+        return Ledger(self.repository, roots, genuine)
+
+    @cached_property
+    def lineage(self) -> Lineage:
+        """The graph of the nodes."""
+        return Lineage(self.nodes)
+
+    @cached_property
+    def names(self) -> Names:
+        """What names mean."""
+        return Names(self.ledger, self.lineage.version_ancestors)
+
+    @cached_property
+    def statements(self) -> Mapping[Digest, Statement]:
+        """Statements by payload digest; their signatures are checked by ``signers``."""
+        return {d: Statement.from_payload(p) for d, p in self._of_type(STATEMENT_TYPE)}
+
+    def signers(self, payload: Digest) -> frozenset[bytes]:
+        """Returns the keys that signed a payload; forged signatures are as if they were absent."""
+        if payload not in self._signers:
+            found = self.signatures.get(payload, ())
+            genuine = (s.key for s in found if is_genuine(s, self.payloads[payload]))
+            self._signers[payload] = frozenset(genuine)
+        return self._signers[payload]
+
+    def _of_type(self, payload_type: str) -> Iterator[tuple[Digest, Payload]]:
+        return ((d, p) for d, p in self.payloads.items() if p.type == payload_type)
+
+
+def read_history(store: Store, repository: Digest) -> History:
+    """Returns the history in a store. What is damaged is left out and listed."""
+    damaged: list[str] = []
+    found: dict[Digest, MetaObject] = {}
+    for kind in (Node.kind, Payload.kind, Signature.kind):
+        for place in store.catalog.of_kind(kind):
+            ref = place.row.ref
+            try:
+                found.setdefault(ref.digest, decode(store.reader.object(ref)))
+            except (DamagedError, UnknownCodecError) as error:
+                damaged.append(str(error))
+    return history_of(found, repository, tuple(damaged))
+
+
+def history_of(
+    objects: Mapping[Digest, MetaObject], repository: Digest, damaged: tuple[str, ...] = ()
+) -> History:
+    """Returns the history that consists of these objects; other kinds are ignored."""
+    nodes = {d: obj for d, obj in objects.items() if isinstance(obj, Node)}
+    payloads = {d: obj for d, obj in objects.items() if isinstance(obj, Payload)}
+    signatures: defaultdict[Digest, list[Signature]] = defaultdict(list)
+    for obj in objects.values():
+        if isinstance(obj, Signature) and obj.payload in payloads:
+            signatures[obj.payload].append(obj)
+    return History(repository, nodes, payloads, signatures, damaged)
+
+
+def genesis_documents(history: History) -> list[Digest]:
+    """Returns the ids of all repositories whose genesis document is here."""
+    found = []
+    for digest, payload in history.payloads.items():
+        if payload.type == ROOT_TYPE and not RepositoryRoot.from_payload(payload).predecessors:
+            found.append(digest)
+    return sorted(found)

@@ -1,0 +1,120 @@
+"""The parts of a node, and whether they are in this copy."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from mgit.digest import Digest
+from mgit.errors import AbsentError
+from mgit.objects import CHUNK, Content, FileEntry, Layout, Manifest, Node, Ref, Weights
+from mgit.repository.handle import Repository
+
+
+class Presence(Enum):
+    """How much of a node is in this copy."""
+
+    COMPLETE = "complete"
+    WITHOUT_WEIGHTS = "without weights"
+    NODE_ONLY = "node only"
+
+
+class Reason(Enum):
+    """Why something is absent. Each needs another answer."""
+
+    FILTERED = "filtered"  # this copy asked not to have it
+    WITHHELD = "withheld"  # who sent the node did not send it
+    LOST = "lost"  # it was here, and no copy of it is good
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """All that describes a checkpoint."""
+
+    manifest: Manifest
+    content: Content
+    layout: Layout
+    weights: Weights
+
+    def files(self) -> dict[str, FileEntry]:
+        """Returns every file that is kept whole, by path."""
+        return {**self.content.files, **self.layout.files, **self.manifest.documents}
+
+    def chunks(self) -> Iterator[Digest]:
+        """Yields the chunks in the order of first use: shard by shard, then files."""
+        in_shards = [name for shard in self.layout.shards for name in shard.order]
+        for name in in_shards:
+            yield from self.weights.tensors[name].chunks
+        for file in self.files().values():
+            yield from file.chunks
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the checkpoint's tensors and files."""
+        tensors = sum(t.size_bytes for t in self.weights.tensors.values())
+        return tensors + sum(f.size_bytes for f in self.files().values())
+
+
+def read_parts(repository: Repository, node: Node) -> Parts:
+    """Returns the parts of a node; AbsentError where its manifest is not here."""
+    manifest = repository.part(Manifest, node.manifest)
+    content = repository.part(Content, manifest.content)
+    layout = repository.part(Layout, manifest.layout)
+    return Parts(manifest, content, layout, repository.part(Weights, content.weights))
+
+
+def presence(repository: Repository, node: Node) -> Presence:
+    """Returns how much of a node is here and can be decoded."""
+    try:
+        parts = read_parts(repository, node)
+    except AbsentError:
+        return Presence.NODE_ONLY
+    catalog = repository.store.catalog
+    if all(Ref(CHUNK, chunk) in catalog for chunk in parts.chunks()):
+        return Presence.COMPLETE
+    return Presence.WITHOUT_WEIGHTS
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """Why a part of a node is not here, and which remote was asked last."""
+
+    reason: Reason
+    remote: str
+
+    def sentence(self) -> str:
+        """Returns the reason in words."""
+        match self.reason:
+            case Reason.FILTERED:
+                return f"it was left out when this copy was made from {self.remote}"
+            case Reason.WITHHELD:
+                return f"{self.remote} did not have it"
+            case Reason.LOST:
+                return "it was here and is damaged"
+
+
+def absences(repository: Repository) -> dict[Digest, Absence]:
+    """Returns what this copy knows it does not have, by node id; the newest word counts."""
+    found: dict[Digest, Absence] = {}
+    for fact in repository.facts("promises"):
+        match fact:
+            case {"nodes": list(nodes), "reason": str(reason), "remote": str(remote)}:
+                absence = Absence(Reason(reason), remote)
+                found.update({Digest.from_text(str(node)): absence for node in nodes})
+            case _:
+                continue
+    return found
+
+
+def require_complete(repository: Repository, name: str, node_id: Digest, node: Node) -> Parts:
+    """Returns the parts of a node whose weights are here.
+
+    Raises:
+        AbsentError: They are not; the message says why, the hint how to get them.
+    """
+    state = presence(repository, node)
+    if state is Presence.COMPLETE:
+        return read_parts(repository, node)
+    absence = absences(repository).get(node_id, Absence(Reason.LOST, ""))
+    what = "the weights of" if state is Presence.WITHOUT_WEIGHTS else "all but the bare node of"
+    hint = "mgit fsck" if absence.reason is Reason.LOST else f"mgit backfill {name}"
+    raise AbsentError(f"{what} {name} are not here: {absence.sentence()}", hint=hint)

@@ -1,0 +1,123 @@
+"""Writing one step: objects, statements and a signed entry become visible together, or not at all."""
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from mgit.digest import Digest
+from mgit.objects import (
+    LEVEL,
+    MAX_SUPERSEDED,
+    Entry,
+    MetaObject,
+    Move,
+    PackKind,
+    Payload,
+    Ref,
+    Statement,
+    digest_of,
+    encode,
+)
+from mgit.repository.handle import Repository
+from mgit.repository.history import History
+from mgit.repository.home import Identity
+from mgit.store import FinishedPack, PackWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one command does to a repository.
+
+    Attributes:
+        verb: For the operation log: what was done, in the words of the command line.
+        moves: Name -> node it points to from now on, or None.
+        objects: Metadata objects to be kept, parts before what cites them.
+        statements: Claims made in this step.
+    """
+
+    verb: str
+    moves: Mapping[str, Digest | None] = field(default_factory=dict)
+    objects: Sequence[MetaObject] = ()
+    statements: Sequence[Statement] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chunks:
+    """Chunk packs that become visible with a step, and the manifest they belong to."""
+
+    manifest: Digest
+    packs: Sequence[FinishedPack]
+
+
+def record(
+    repository: Repository, history: History, step: Step, chunks: Chunks | None = None
+) -> Digest:
+    """Writes a step and returns the digest of its entry. The caller holds the lock.
+
+    Raises:
+        NotFoundError, TrustError: There is no usable signing key.
+    """
+    identity = repository.identity()
+    entry = new_entry(history, identity, step)
+    signed = [statement.payload() for statement in step.statements] + [entry.payload()]
+    objects = [*step.objects, *_with_signatures(signed, identity)]
+    hint = {"chunks": ((chunks.manifest, tuple(p.pack for p in chunks.packs)),)} if chunks else {}
+    with repository.store.writer(PackKind.META) as writer:
+        add_objects(writer, repository, objects)
+        packs = writer.finish(hint)
+        repository.store.install([*(chunks.packs if chunks else ()), *packs])
+    digest = digest_of(entry.payload())
+    log_operation(repository, step.verb, entry=digest.hex())
+    return digest
+
+
+def new_entry(
+    history: History, identity: Identity, step: Step, *, beside: Iterable[Digest] = ()
+) -> Entry:
+    """Returns the entry that says ``step`` after everything in ``history``.
+
+    ``beside`` names entries that it must not replace: it will stand beside them.
+    """
+    key, names, kept = identity.key.public, history.names, frozenset(beside)
+    moves = tuple(
+        Move(name, target, tuple(sorted(names.replaced_by(key, name) - kept))[:MAX_SUPERSEDED])
+        for name, target in sorted(step.moves.items())
+    )  # settling more than MAX_SUPERSEDED takes several steps
+    return Entry(
+        repository=history.repository,
+        key=key,
+        label=identity.label,
+        previous=tuple(sorted(names.log_heads(key))),
+        root=_root_for(history, key),
+        nonce=secrets.token_bytes(16),
+        level=LEVEL,
+        moves=moves,
+        claims=tuple(digest_of(statement.payload()) for statement in step.statements),
+    )
+
+
+def add_objects(writer: PackWriter, repository: Repository, objects: Iterable[MetaObject]) -> None:
+    """Adds those objects to a pack that the repository does not hold."""
+    for obj in objects:
+        data = encode(obj)
+        ref = Ref(obj.kind, Digest.of(data))
+        if ref not in repository.store.catalog and ref not in writer:
+            writer.add(ref, data, raw_bytes=len(data))
+
+
+def log_operation(repository: Repository, verb: str, **details: object) -> None:
+    """Notes in the local operation log what was done."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    repository.facts("operations").append({"time": now, "verb": verb, **details})
+
+
+def _with_signatures(payloads: Iterable[Payload], identity: Identity) -> list[MetaObject]:
+    return [obj for payload in payloads for obj in (payload, identity.key.sign(payload))]
+
+
+def _root_for(history: History, key: bytes) -> Digest:
+    """The newest root that knows the key, or any newest one: others see what its writer saw."""
+    roots = history.ledger.roots
+    heads = sorted(history.names.root_heads)
+    return next((head for head in heads if key in roots[head].members), heads[0])

@@ -1,0 +1,158 @@
+"""Which objects many packs hold, and what it costs to decode them. Reads indexes only.
+
+A chunk may have several rows in several packs. What can be decoded is the least fixpoint from the
+chunks that stand alone: three honest racing writers can otherwise make a cycle A = d(B), B = d(A).
+Costs are found as D. E. Knuth generalises Dijkstra's algorithm to grammars (Information Processing
+Letters 6, 1977).
+"""
+
+import heapq
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from mgit.digest import Digest
+from mgit.objects import CHUNK, PackId, Ref
+from mgit.store.format import PackIndex, Row
+from mgit.store.merged import MergedIndex
+
+WRITE_DEPTH, WRITE_COST = 8, 6  # what a writer keeps to; cost as a multiple of the raw size
+READ_DEPTH, READ_COST = 32, 64  # what a reader accepts
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Cost:
+    """What decoding a chunk takes: raw bytes made on the way, itself included, and depth."""
+
+    raw_bytes: int
+    depth: int
+
+    def allows_child(self, raw_bytes: int) -> bool:
+        """Returns whether a chunk of this size may be stored as a difference from this one."""
+        return self.depth < WRITE_DEPTH and self.raw_bytes + raw_bytes <= WRITE_COST * raw_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A row, and the pack it is in."""
+
+    pack: PackId
+    row: Row
+
+
+@dataclass(slots=True)
+class Catalog:
+    """The rows of a set of packs.
+
+    Attributes:
+        packs: Their indexes.
+        damaged: Rows known to be bad: they count as absent.
+        merged: A sorted index over most of the packs; the others are asked one by one.
+    """
+
+    packs: Mapping[PackId, PackIndex]
+    damaged: set[tuple[PackId, Digest]] = field(default_factory=set)
+    merged: MergedIndex | None = None
+    _costs: dict[Digest, Cost | None] = field(default_factory=dict)
+
+    def places(self, ref: Ref) -> list[Place]:
+        """Returns every undamaged row of an object."""
+        if self.merged is None:
+            found = [(i.pack, i.find(ref)) for i in self.packs.values()]
+            return self._undamaged(found)
+        found = [
+            (pack, self.packs[pack].row(number)) for pack, number in self.merged.find(ref.digest)
+        ]
+        rest = self.packs.keys() - self.merged.covered
+        found += [(pack, self.packs[pack].find(ref)) for pack in sorted(rest)]
+        return self._undamaged([(pack, row) for pack, row in found if row and row.ref == ref])
+
+    def _undamaged(self, found: list[tuple[PackId, Row | None]]) -> list[Place]:
+        return [
+            Place(pack, row)
+            for pack, row in found
+            if row is not None and (pack, row.ref.digest) not in self.damaged
+        ]
+
+    def __contains__(self, ref: object) -> bool:
+        """Returns whether an object is here and, if it is a chunk, can be decoded."""
+        if not isinstance(ref, Ref):
+            return False
+        if ref.kind == CHUNK:
+            return self.cost(ref.digest) is not None
+        return bool(self.places(ref))
+
+    def exclude(self, place: Place) -> None:
+        """Makes a row that was found bad count as absent."""
+        self.damaged.add((place.pack, place.row.ref.digest))
+        self._costs.clear()
+
+    def of_kind(self, kind: str) -> Iterator[Place]:
+        """Yields the rows of all objects of a kind, pack by pack, in the order of their bodies."""
+        for pack, index in self.packs.items():
+            if kind not in index.kinds:
+                continue
+            for row in index.rows():
+                if row.ref.kind == kind and (pack, row.ref.digest) not in self.damaged:
+                    yield Place(pack, row)
+
+    def cost(self, chunk: Digest) -> Cost | None:
+        """Returns the least cost of decoding a chunk, or None where it cannot be decoded."""
+        if chunk not in self._costs:
+            self._settle(chunk)
+        return self._costs[chunk]
+
+    def choices(self, chunk: Digest) -> list[Place]:
+        """Returns the rows that a chunk can be decoded from within bounds, cheapest first."""
+        costed = []
+        for place in self.places(Ref(CHUNK, chunk)):
+            cost = self._row_cost(place.row)
+            bound = READ_COST * place.row.raw_bytes
+            if cost and cost.depth <= READ_DEPTH and cost.raw_bytes <= bound:
+                costed.append((cost, place.pack, place))
+        return [place for _, _, place in sorted(costed, key=lambda item: item[:2])]
+
+    def _row_cost(self, row: Row) -> Cost | None:
+        bases = [self.cost(base) for base in row.bases]
+        known = [base for base in bases if base is not None]
+        if len(known) < len(bases):
+            return None
+        return _combined(row, known)
+
+    def _settle(self, start: Digest) -> None:
+        """Finds the cost of ``start`` and of every chunk that it may be decoded from."""
+        rows = self._reachable(start)
+        waiting: dict[Digest, list[Row]] = {}
+        heap: list[tuple[Cost, Digest]] = []
+        for row in (row for found in rows.values() for row in found):
+            for base in set(row.bases):
+                waiting.setdefault(base, []).append(row)
+            self._offer(row, heap)
+        while heap:
+            cost, chunk = heapq.heappop(heap)
+            if self._costs.get(chunk) is None:
+                self._costs[chunk] = cost
+                for row in waiting.get(chunk, ()):
+                    self._offer(row, heap)
+        for chunk in rows:
+            self._costs.setdefault(chunk, None)
+
+    def _offer(self, row: Row, heap: list[tuple[Cost, Digest]]) -> None:
+        bases = [self._costs.get(base) for base in row.bases]
+        known = [base for base in bases if base is not None]
+        if len(known) == len(bases):
+            heapq.heappush(heap, (_combined(row, known), row.ref.digest))
+
+    def _reachable(self, start: Digest) -> dict[Digest, list[Row]]:
+        rows: dict[Digest, list[Row]] = {}
+        todo = [start]
+        while todo:
+            chunk = todo.pop()
+            if chunk not in rows and chunk not in self._costs:
+                rows[chunk] = [place.row for place in self.places(Ref(CHUNK, chunk))]
+                todo += [base for row in rows[chunk] for base in row.bases]
+        return rows
+
+
+def _combined(row: Row, bases: list[Cost]) -> Cost:
+    raw_bytes = row.raw_bytes + sum(base.raw_bytes for base in bases)
+    return Cost(raw_bytes, 1 + max(base.depth for base in bases) if bases else 0)

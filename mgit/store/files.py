@@ -1,0 +1,88 @@
+"""Durable steps on a file system: the only place that knows fsync, rename and locks.
+
+Foreign ``OSError`` becomes ``MachineError`` here, once.
+"""
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mgit.errors import MachineError
+
+_HINTS = {
+    errno.ENOSPC: "free some space on that disk, then run the same command again",
+    errno.EDQUOT: "your quota is used up: free some space, then run the same command again",
+    errno.EACCES: "look at who owns it: ls -ld",
+    errno.EPERM: "look at who owns it: ls -ld",
+    errno.EROFS: "the disk is mounted read-only",
+    errno.EIO: "the disk reports an error: copy what matters elsewhere, then run mgit fsck",
+    errno.EMFILE: "too many open files: raise the limit with ulimit -n",
+}
+
+
+@contextmanager
+def machine_errors(doing: str) -> Iterator[None]:
+    """Turns an ``OSError`` inside into a ``MachineError`` that says what was being done."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        where = f" ({error.filename})" if error.filename else ""
+        hint = _HINTS.get(error.errno or 0, "")
+        raise MachineError(f"{doing}: {reason}{where}", hint=hint) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes the names in ``folder`` durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def replace(source: Path, target: Path) -> None:
+    """Moves a complete, synced file into place, so that a reader sees all of it or none."""
+    source.replace(target)
+    sync_folder(target.parent)
+
+
+def write_whole(target: Path, content: bytes, *, mode: int = 0o666) -> None:
+    """Writes a small file so that a reader, or a crash, sees the old content or the new."""
+    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        replace(partial, target)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds an exclusive lock between processes of this machine; it ends with the process."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def is_unlocked(path: Path) -> bool:
+    """Returns whether no process holds a lock on a file."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True

@@ -1,0 +1,180 @@
+"""The packs of this copy: a folder that only grows. Writing order and damage are decided here."""
+
+import contextlib
+import os
+import re
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mgit.digest import Digest
+from mgit.errors import FormatError, MachineError, MgitError, PackMissingError
+from mgit.objects import PackId, PackKind, Ref
+from mgit.store.catalog import Catalog, Place
+from mgit.store.facts import Facts
+from mgit.store.files import is_unlocked, machine_errors, replace, write_whole
+from mgit.store.format import TRAILER_BYTES, PackIndex, parse_trailer
+from mgit.store.merged import merged_index
+from mgit.store.reading import Reader
+from mgit.store.writing import FinishedPack, PackWriter
+
+_PACK_NAME = re.compile(r"([0-9a-f]{64})\.(meta|chunks)")
+_FRESH_S = 60  # between creating a file and locking it lies an instant
+
+
+@dataclass(slots=True)
+class Store:
+    """Packs in ``folder/packs``, facts in ``folder/local``, unfinished work in ``folder/incoming``.
+
+    Attributes:
+        folder: The ``.mgit`` folder.
+        cache: Folder for caches of this copy; may be deleted at any time.
+        unready: Files in ``packs`` that are no complete pack, with the reason.
+    """
+
+    folder: Path
+    cache: Path
+    unready: dict[str, str] = field(default_factory=dict)
+    _indexes: dict[PackId, PackIndex] = field(default_factory=dict)
+    _reader: Reader | None = None
+
+    @property
+    def packs_folder(self) -> Path:
+        """Where packs lie."""
+        return self.folder / "packs"
+
+    @property
+    def incoming(self) -> Path:
+        """Where packs are written before they count."""
+        return self.folder / "incoming"
+
+    @property
+    def damage(self) -> Facts:
+        """Rows that were found bad."""
+        return Facts(self.folder / "local" / "damaged")
+
+    @property
+    def reader(self) -> Reader:
+        """Reads objects, as the packs were when ``refresh`` was last called."""
+        if self._reader is None:
+            self.refresh()
+        assert self._reader is not None  # noqa: S101  # refresh has set it
+        return self._reader
+
+    @property
+    def catalog(self) -> Catalog:
+        """Which objects are here."""
+        return self.reader.catalog
+
+    def refresh(self) -> None:
+        """Looks again which packs are here."""
+        self.unready = {}
+        indexes: dict[PackId, PackIndex] = {}
+        for path, pack in self._pack_files():
+            try:
+                indexes[pack] = self._indexes.get(pack) or _open_index(path, pack)
+            except FileNotFoundError:
+                continue  # removed between listing and opening
+            except MgitError as error:
+                self.unready[path.name] = str(error)
+        self._indexes = indexes
+        merged = merged_index(self.cache / "merged-index", indexes)
+        catalog = Catalog(indexes, self._damaged_rows(), merged)
+        self._reader = Reader(catalog, self.read, self._report)
+
+    def _pack_files(self) -> Iterator[tuple[Path, PackId]]:
+        with machine_errors("listing packs"):
+            names = sorted(os.listdir(self.packs_folder)) if self.packs_folder.is_dir() else []
+        for name in names:
+            match = _PACK_NAME.fullmatch(name)
+            path = self.packs_folder / name
+            if match and path.is_file() and not path.is_symlink():
+                yield path, PackId(Digest.from_text(match[1]))
+            elif name != "list" and not name.startswith("."):
+                self.unready[name] = "not the name of a pack"
+
+    def read(self, pack: PackId, start: int, stop: int) -> bytes:
+        """Returns a range of a pack's bytes."""
+        path = self.path_of(pack)
+        with machine_errors(f"reading pack {pack.short}"):
+            try:
+                descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+            except FileNotFoundError as error:
+                raise PackMissingError(f"pack {pack.short} is gone") from error
+            try:
+                return os.pread(descriptor, stop - start, start)
+            finally:
+                os.close(descriptor)
+
+    def path_of(self, pack: PackId) -> Path:
+        """Returns where a pack lies."""
+        return self.packs_folder / f"{pack.hex()}.{self._indexes[pack].kind.value}"
+
+    def writer(self, kind: PackKind) -> PackWriter:
+        """Returns a writer of packs for this store; unfinished work of dead commands is removed."""
+        self._sweep()
+        return PackWriter(kind, self.incoming)
+
+    def install(self, packs: Iterable[FinishedPack]) -> None:
+        """Makes packs part of the repository: chunks first, so that nothing visible dangles."""
+        with machine_errors("installing packs"):
+            self.packs_folder.mkdir(parents=True, exist_ok=True)
+            for pack in sorted(packs, key=lambda p: p.index.kind is PackKind.META):
+                name = f"{pack.pack.hex()}.{pack.index.kind.value}"
+                replace(pack.path, self.packs_folder / name)  # the same id is the same bytes
+                pack.file.close()
+                if any(known == pack.pack for known, _ in self._damaged_rows()):
+                    self.damage.append({"healed": pack.pack.hex()})
+        self.refresh()
+        self._write_listing()
+
+    def _write_listing(self) -> None:
+        lines = [
+            f"{pack.hex()}.{index.kind.value} {index.size_bytes}"
+            for pack, index in sorted(self._indexes.items())
+        ]
+        with machine_errors("writing the listing of packs"):
+            write_whole(self.packs_folder / "list", ("\n".join(lines) + "\n").encode())
+
+    def _sweep(self) -> None:
+        if not self.incoming.is_dir():
+            return
+        for path in self.incoming.glob("*.part"):
+            with contextlib.suppress(OSError):  # busy, or somebody else sweeps it
+                is_fresh = time.time() - path.stat().st_mtime < _FRESH_S
+                if not is_fresh and is_unlocked(path):
+                    path.unlink()
+
+    def _report(self, place: Place, reason: str) -> None:
+        self.catalog.exclude(place)
+        ref = place.row.ref
+        fact = {"pack": place.pack.hex(), "kind": ref.kind, "object": ref.digest.hex()}
+        with contextlib.suppress(MachineError):  # a read-only copy cannot note it
+            self.damage.append({**fact, "reason": reason})
+
+    def _damaged_rows(self) -> set[tuple[PackId, Digest]]:
+        rows: set[tuple[PackId, Digest]] = set()
+        for fact in self.damage:
+            match fact:
+                case {"healed": str(pack)}:
+                    rows = {row for row in rows if row[0].hex() != pack}
+                case {"pack": str(pack), "object": str(digest)}:
+                    rows.add((PackId(Digest.from_text(pack)), Digest.from_text(digest)))
+                case _:
+                    continue
+        return rows
+
+
+def _open_index(path: Path, pack: PackId) -> PackIndex:
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        file.seek(max(size - TRAILER_BYTES, 0))
+        length, named = parse_trailer(file.read())
+        if named != pack or length + TRAILER_BYTES > size:
+            raise FormatError("the trailer does not match the name: the pack is not complete")
+        file.seek(size - TRAILER_BYTES - length)
+        index = PackIndex(pack, file.read(length))
+    if index.size_bytes != size or path.suffix != f".{index.kind.value}":
+        raise FormatError("the size or kind does not match the index: the pack is not complete")
+    return index
