@@ -1,9 +1,10 @@
 """What is claimed about a node, and whose claims count.
 
-A statement counts if the key that signed it claimed it in an entry that counts. What others claim is
-kept and shown as such.
+A statement counts if the key that signed it claimed it in an entry that counts. What others claim
+is kept and shown as such.
 """
 
+import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -77,15 +78,22 @@ class Provenance:
         return claims
 
     @cached_property
-    def _withdrawn(self) -> frozenset[tuple[bytes, Digest]]:
-        """Payloads that a key took back; only its own statements can be meant."""
-        return frozenset(
-            (claim.key, payload)
-            for claims in self._claims.values()
-            for claim in claims
-            if claim.statement.predicate_type == WITHDRAWAL
-            for payload in _withdrawn_payloads(claim.statement.predicate)
-        )
+    def _withdrawals(self) -> Mapping[tuple[bytes, Digest], set[Digest]]:
+        """(Key, payload) -> the statements in which that key takes that payload back."""
+        found: defaultdict[tuple[bytes, Digest], set[Digest]] = defaultdict(set)
+        for claim in (claim for claims in self._claims.values() for claim in claims):
+            if claim.statement.predicate_type == WITHDRAWAL:
+                for payload in _withdrawn_payloads(claim.statement.predicate):
+                    found[claim.key, payload].add(claim.payload)
+        return found
+
+    def _is_withdrawn(self, key: bytes, payload: Digest) -> bool:
+        """Whether a key took its own statement back, and did not take that back in turn.
+
+        It ends: a statement cites digests, so it can only take back what was there before it.
+        """
+        by = self._withdrawals.get((key, payload), ())
+        return any(not self._is_withdrawn(key, withdrawal) for withdrawal in by)
 
     def about(self, node: Digest, predicate_type: str) -> list[Claim]:
         """Returns the claims of one type about a node that nobody took back, trusted ones first."""
@@ -93,7 +101,7 @@ class Provenance:
             claim.payload: claim
             for claim in sorted(self._claims.get(node, ()), key=lambda claim: claim.is_trusted)
             if claim.statement.predicate_type == predicate_type
-            and (claim.key, claim.payload) not in self._withdrawn
+            and not self._is_withdrawn(claim.key, claim.payload)
         }
         return sorted(found.values(), key=lambda claim: (not claim.is_trusted, claim.payload))
 
@@ -163,19 +171,24 @@ def creation_statement(
 
 def tag_statement(name: str, node: Digest, tag: str) -> Statement:
     """Returns the statement that gives a node a tag."""
-    return Statement((Subject(Ref(Node.kind, node), name),), TAG, {"tag": tag})
+    return Statement((Subject(Ref(Node.kind, node), name),), TAG, {"tag": tag, "nonce": _nonce()})
 
 
 def note_statement(name: str, node: Digest, text: str, *, written: str) -> Statement:
     """Returns the statement that a note says something about a node."""
-    predicate = {"text": text, "written": written}
+    predicate = {"text": text, "written": written, "nonce": _nonce()}
     return Statement((Subject(Ref(Node.kind, node), name),), NOTE, predicate)
 
 
 def withdrawal(subjects: Iterable[Subject], payloads: Iterable[Digest]) -> Statement:
     """Returns the statement that its key takes back earlier statements of its own."""
     withdrawn = sorted(payload.hex() for payload in payloads)
-    return Statement(tuple(subjects), WITHDRAWAL, {"withdraws": withdrawn})
+    return Statement(tuple(subjects), WITHDRAWAL, {"withdraws": withdrawn, "nonce": _nonce()})
+
+
+def _nonce() -> str:
+    """Makes saying the same again a new statement: the old one may have been taken back."""
+    return secrets.token_hex(8)
 
 
 def _withdrawn_payloads(predicate: Json) -> list[Digest]:

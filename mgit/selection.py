@@ -137,7 +137,7 @@ class Selection:
         return remotes.keys() if isinstance(remotes, dict) else ()
 
     def names(self, remote: str) -> Mapping[str, frozenset[Digest]]:
-        """Returns name -> targets, at a remote when it was last asked or, if that is empty, here."""
+        """Returns name -> targets: here, or at a remote when it was last asked."""
         names = self._names_at(remote) if remote else self._history.names
         here = self._history.nodes.keys()
         return {name: frozenset(names.resolve(name) & here) for name in names.names()}

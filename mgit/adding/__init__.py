@@ -1,7 +1,7 @@
 """Checkpoints into the repository and out of it."""
 
-from mgit.adding.add import Added, Description, add, may_move
+from mgit.adding.add import Added, Description, add
 from mgit.adding.chunking import Progress, silent
 from mgit.adding.export import export
 
-__all__ = ["Added", "Description", "Progress", "add", "export", "may_move", "silent"]
+__all__ = ["Added", "Description", "Progress", "add", "export", "silent"]

@@ -19,7 +19,7 @@ from mgit.objects import (
     Statement,
     digest_of,
 )
-from mgit.objects.grammar import check_label, check_name
+from mgit.objects.grammar import check_label, check_name, check_tag
 from mgit.provenance import creation_statement, tag_statement
 from mgit.repository import (
     Chunks,
@@ -105,7 +105,7 @@ def add(
     checkpoint = scan(path, exclude=exclude)
     task = _Task(repository, check_name(name), description or Description(), checkpoint, started)
     for tag in task.description.tags:
-        check_label(tag)
+        check_tag(tag)
     history = repository.history()
     edges = _edges(task, history)
     with repository.store.writer(PackKind.CHUNKS) as writer:
@@ -134,7 +134,7 @@ def _publish(task: _Task, parts: Parts, writer: PackWriter) -> Added:
     packs = writer.finish()
     stored = sum(pack.size_bytes for pack in packs)
     raw = task.checkpoint.size_bytes
-    is_aside = not may_move(history, key, task.name)
+    is_aside = not history.may_move(key, task.name)
     current = _current(history, key, task.name)
     if current and current in history.nodes and history.nodes[current].manifest == manifest:
         repository.store.install(packs)  # damaged chunks were written again
@@ -175,21 +175,13 @@ def _statements(task: _Task, node: Node, node_id: Digest, key: bytes) -> list[St
     return [creation, *(tag_statement(task.name, node_id, tag) for tag in description.tags)]
 
 
-def may_move(history: History, key: bytes, name: str) -> bool:
-    """Returns whether a key may move a name under every newest root document."""
-    roots = history.ledger.roots
-    return all(roots[head].may_move(key, name) for head in history.names.root_heads)
-
-
 def _current(history: History, key: bytes, name: str) -> Digest | None:
     """Returns what the name points to for this key: its own word where it has no role.
 
     Raises:
         ConflictError: Several nodes.
     """
-    targets = history.names.resolve(name)
-    if not may_move(history, key, name):
-        targets = history.names.aside().get(key, {}).get(name) or targets
+    targets = history.targets_for(key, name)
     if len(targets) > 1:
         raise ConflictError(
             f"{name!r} is a conflicted name: a new version of which side?",

@@ -1,4 +1,4 @@
-"""The bytes of a checkpoint into chunks, one at a time: a model larger than memory streams through."""
+"""The bytes of a checkpoint into chunks, one at a time: any model streams through."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator

@@ -19,8 +19,18 @@ Lanes = npt.NDArray[np.unsignedinteger]
 Step = Callable[[Lanes, Lanes], Lanes]
 
 BLOCK = 1 << 16  # lanes: a block and its temporaries stay in the second-level cache
-UNSIGNED = {1: np.dtype("<u1"), 2: np.dtype("<u2"), 4: np.dtype("<u4"), 8: np.dtype("<u8")}
-SIGNED = {1: np.dtype("<i1"), 2: np.dtype("<i2"), 4: np.dtype("<i4"), 8: np.dtype("<i8")}
+UNSIGNED: dict[int, np.dtype[np.unsignedinteger]] = {
+    1: np.dtype("<u1"),
+    2: np.dtype("<u2"),
+    4: np.dtype("<u4"),
+    8: np.dtype("<u8"),
+}
+SIGNED: dict[int, np.dtype[np.signedinteger]] = {
+    1: np.dtype("<i1"),
+    2: np.dtype("<i2"),
+    4: np.dtype("<i4"),
+    8: np.dtype("<i8"),
+}
 ORDERS = {0: Order.INTEGER, 1: Order.FLOAT}
 
 _HEADER = struct.Struct("<BB")

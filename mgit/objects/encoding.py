@@ -8,7 +8,7 @@ from mgit.canonical import Value
 from mgit.digest import Digest
 from mgit.errors import FormatError
 from mgit.objects import fields
-from mgit.objects.checkpoint import Content, Layout, Manifest, Weights
+from mgit.objects.checkpoint import CHUNK, Content, Layout, Manifest, Weights
 from mgit.objects.entry import Entry
 from mgit.objects.fields import Ref
 from mgit.objects.node import Node
@@ -44,6 +44,7 @@ _KINDS: dict[str, type[Weights | Content | Layout | Manifest | Node | Signature]
 _LIMITS = {Payload.kind: Payload.limit_bytes} | {
     name: kind.limit_bytes for name, kind in _KINDS.items()
 }
+KINDS = frozenset({CHUNK, *_LIMITS})  # all others are kept and passed on, never interpreted
 _UNKNOWN_LIMIT_BYTES = 4 << 20
 _SIGNED = {ENTRY_TYPE: Entry, ROOT_TYPE: RepositoryRoot, STATEMENT_TYPE: Statement}
 

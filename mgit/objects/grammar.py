@@ -8,6 +8,7 @@ from mgit.errors import UsageError
 NAME_BYTES = 200
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
 _LABEL = re.compile(r"(?!v[0-9]+$)[a-z][a-z0-9-]{0,62}")
+_TAG = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _PATH_PART_BYTES = 255
 _NOT_IN_PATHS = set('\\:*?"<>|')
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
@@ -41,6 +42,20 @@ def check_label(label: str) -> str:
             hint="labels are lower case letters, digits and -, e.g. alice; v1, v2 … are versions",
         )
     return label
+
+
+def check_tag(tag: str) -> str:
+    """Returns ``tag`` if a tag may be called that.
+
+    Raises:
+        UsageError: It may not.
+    """
+    if not _TAG.fullmatch(tag):
+        raise UsageError(
+            f"{printable(tag)!r} is not a tag",
+            hint="tags are lower case letters, digits, . _ and -, e.g. legal",
+        )
+    return tag
 
 
 def check_remote_name(name: str) -> str:

@@ -21,6 +21,7 @@ from mgit.objects import (
     Signature,
     Statement,
     decode,
+    digest_of,
 )
 from mgit.roots import accept_roots
 from mgit.signing import is_genuine
@@ -74,10 +75,31 @@ class History:
     def signers(self, payload: Digest) -> frozenset[bytes]:
         """Returns the keys that signed a payload; forged signatures are as if they were absent."""
         if payload not in self._signers:
-            found = self.signatures.get(payload, ())
-            genuine = (s.key for s in found if is_genuine(s, self.payloads[payload]))
+            genuine = (signature.key for signature in self.genuine_signatures(payload))
             self._signers[payload] = frozenset(genuine)
         return self._signers[payload]
+
+    def may_move(self, key: bytes, name: str) -> bool:
+        """Returns whether a key may move a name under every newest root document."""
+        roots = self.ledger.roots
+        return all(roots[head].may_move(key, name) for head in self.names.root_heads)
+
+    def targets_for(self, key: bytes, name: str) -> frozenset[Digest]:
+        """Returns what a name points to for one key: its own word where it has no role."""
+        if self.may_move(key, name):
+            return self.names.resolve(name)
+        return self.names.aside().get(key, {}).get(name) or self.names.resolve(name)
+
+    def genuine_signatures(self, payload: Digest) -> list[Signature]:
+        """Returns the signatures under a payload that are not forged."""
+        found = self.signatures.get(payload, ())
+        return [s for s in found if is_genuine(s, self.payloads[payload])]
+
+    def with_objects(self, objects: Mapping[Digest, MetaObject]) -> "History":
+        """Returns the history that holds these objects as well."""
+        known: dict[Digest, MetaObject] = {**self.nodes, **self.payloads}
+        known |= {digest_of(s): s for found in self.signatures.values() for s in found}
+        return history_of({**known, **objects}, self.repository, self.damaged)
 
     def _of_type(self, payload_type: str) -> Iterator[tuple[Digest, Payload]]:
         return ((d, p) for d, p in self.payloads.items() if p.type == payload_type)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from mgit.digest import Digest
-from mgit.errors import AbsentError
+from mgit.errors import AbsentError, DamagedError
 from mgit.objects import CHUNK, Content, FileEntry, Layout, Manifest, Node, Ref, Weights
 from mgit.repository.handle import Repository
 
@@ -23,7 +23,6 @@ class Reason(Enum):
 
     FILTERED = "filtered"  # this copy asked not to have it
     WITHHELD = "withheld"  # who sent the node did not send it
-    LOST = "lost"  # it was here, and no copy of it is good
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +84,9 @@ class Absence:
         """Returns the reason in words."""
         match self.reason:
             case Reason.FILTERED:
-                return f"it was left out when this copy was made from {self.remote}"
+                return f"left out when this copy was made from {self.remote}"
             case Reason.WITHHELD:
                 return f"{self.remote} did not have it"
-            case Reason.LOST:
-                return "it was here and is damaged"
 
 
 def absences(repository: Repository) -> dict[Digest, Absence]:
@@ -109,12 +106,19 @@ def require_complete(repository: Repository, name: str, node_id: Digest, node: N
     """Returns the parts of a node whose weights are here.
 
     Raises:
-        AbsentError: They are not; the message says why, the hint how to get them.
+        AbsentError: They are not, as was known; the message says why, the hint how to get them.
+        DamagedError: They should be.
     """
     state = presence(repository, node)
     if state is Presence.COMPLETE:
         return read_parts(repository, node)
-    absence = absences(repository).get(node_id, Absence(Reason.LOST, ""))
-    what = "the weights of" if state is Presence.WITHOUT_WEIGHTS else "all but the bare node of"
-    hint = "mgit fsck" if absence.reason is Reason.LOST else f"mgit backfill {name}"
-    raise AbsentError(f"{what} {name} are not here: {absence.sentence()}", hint=hint)
+    what = "the weights" if state is Presence.WITHOUT_WEIGHTS else "the manifest and weights"
+    absence = absences(repository).get(node_id)
+    if absence is None:
+        raise DamagedError(
+            f"{what} of {name} are damaged, or lost from this folder",
+            hint="mgit fsck says what; adding the same checkpoint again heals",
+        )
+    raise AbsentError(
+        f"{what} of {name} are not here: {absence.sentence()}", hint=f"mgit backfill {name}"
+    )

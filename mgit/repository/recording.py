@@ -1,4 +1,4 @@
-"""Writing one step: objects, statements and a signed entry become visible together, or not at all."""
+"""Writing one step: objects, statements and a signed entry become visible together."""
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,12 +34,16 @@ class Step:
         moves: Name -> node it points to from now on, or None.
         objects: Metadata objects to be kept, parts before what cites them.
         statements: Claims made in this step.
+        beside: Entries that this step must not replace: it will stand beside them.
+        undoes: Number of the operation that it takes back, or None.
     """
 
     verb: str
     moves: Mapping[str, Digest | None] = field(default_factory=dict)
     objects: Sequence[MetaObject] = ()
     statements: Sequence[Statement] = ()
+    beside: tuple[Digest, ...] = ()
+    undoes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +72,17 @@ def record(
         packs = writer.finish(hint)
         repository.store.install([*(chunks.packs if chunks else ()), *packs])
     digest = digest_of(entry.payload())
-    log_operation(repository, step.verb, entry=digest.hex())
+    undone = {} if step.undoes is None else {"undoes": step.undoes}
+    log_operation(repository, step.verb, entry=digest.hex(), **undone)
     return digest
 
 
-def new_entry(
-    history: History, identity: Identity, step: Step, *, beside: Iterable[Digest] = ()
-) -> Entry:
-    """Returns the entry that says ``step`` after everything in ``history``.
-
-    ``beside`` names entries that it must not replace: it will stand beside them.
-    """
-    key, names, kept = identity.key.public, history.names, frozenset(beside)
+def new_entry(history: History, identity: Identity, step: Step) -> Entry:
+    """Returns the entry that says ``step`` after everything in ``history``."""
+    key, names = identity.key.public, history.names
+    beside = frozenset(step.beside)
     moves = tuple(
-        Move(name, target, tuple(sorted(names.replaced_by(key, name) - kept))[:MAX_SUPERSEDED])
+        Move(name, target, tuple(sorted(names.replaced_by(key, name) - beside))[:MAX_SUPERSEDED])
         for name, target in sorted(step.moves.items())
     )  # settling more than MAX_SUPERSEDED takes several steps
     return Entry(

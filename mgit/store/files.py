@@ -6,6 +6,7 @@ Foreign ``OSError`` becomes ``MachineError`` here, once.
 import errno
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,8 @@ _HINTS = {
     errno.EIO: "the disk reports an error: copy what matters elsewhere, then run mgit fsck",
     errno.EMFILE: "too many open files: raise the limit with ulimit -n",
 }
+
+_SPARE_BYTES = 1 << 20
 
 
 @contextmanager
@@ -86,3 +89,13 @@ def is_unlocked(path: Path) -> bool:
     finally:
         os.close(descriptor)
     return True
+
+
+def require_space(folder: Path, size_bytes: int) -> None:
+    """Raises MachineError if a disk has no room for that much more."""
+    free = shutil.disk_usage(folder).free
+    if free < size_bytes + _SPARE_BYTES:
+        raise MachineError(
+            f"{size_bytes / 1e6:,.1f} MB are needed in {folder}, and {free / 1e6:,.1f} MB are free",
+            hint="free some space on that disk, then run the same command again",
+        )

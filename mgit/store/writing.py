@@ -39,10 +39,15 @@ class FinishedPack:
         """Size of the file."""
         return self.index.size_bytes
 
-    def read(self, start: int, stop: int) -> bytes:
-        """Returns a range of the file."""
+    def read(self, _pack: PackId, start: int, stop: int) -> bytes:
+        """Returns a range of the file, as ``Store.read`` does."""
         with machine_errors("reading a pack"):
             return os.pread(self.file.fileno(), stop - start, start)
+
+    def remove(self) -> None:
+        """Removes the file: the pack is not needed here."""
+        self.file.close()
+        self.path.unlink(missing_ok=True)
 
 
 class PackWriter:
@@ -57,7 +62,7 @@ class PackWriter:
         self.finished: list[FinishedPack] = []
         self.rows: dict[Ref, Row] = {}
         self._folder = folder
-        self._limit_bytes = limit_bytes
+        self.limit_bytes = limit_bytes
         self._path: Path | None = None
         self._end = 0
 
@@ -88,7 +93,7 @@ class PackWriter:
         bases: tuple[Digest, ...] = (),
     ) -> None:
         """Appends the body of an object that this writer does not hold yet."""
-        if self._path is not None and self._end + len(body) > self._limit_bytes:
+        if self._path is not None and self._end + len(body) > self.limit_bytes:
             self.finish()
         with machine_errors("writing a pack"):
             if self._path is None:
@@ -125,6 +130,5 @@ class PackWriter:
             self._path.unlink(missing_ok=True)
             self._path, self.rows = None, {}
         for pack in self.finished:
-            pack.file.close()
-            pack.path.unlink(missing_ok=True)
+            pack.remove()
         self.finished = []

@@ -1,9 +1,8 @@
-"""Small steps: a new repository; names, tags and notes; settling conflicts; going back."""
+"""A new repository, and the key of the person who makes it."""
 
 import secrets
 from pathlib import Path
 
-from mgit.digest import Digest
 from mgit.errors import UsageError
 from mgit.objects import LEVEL, Member, PackKind, RepositoryRoot, Role, digest_of
 from mgit.repository import FOLDER, Home, Identity, Repository, add_objects

@@ -1,0 +1,168 @@
+"""Everything that arrives from elsewhere: kept apart, verified, then made part of the repository.
+
+A peer is trusted with nothing. Sizes come from an index that its pack's id commits to, and are
+bounded before anything is read; bodies are checked against that index; objects against their digest
+and one form; chunks by decoding them; entries and roots by their signatures.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from mgit.digest import Digest
+from mgit.errors import DamagedError, FormatError, MgitError
+from mgit.objects import (
+    MetaObject,
+    PackId,
+    PackKind,
+    Ref,
+    decode,
+)
+from mgit.repository import History, Repository, add_objects
+from mgit.store import Catalog, FinishedPack, PackWriter, Place, Reader
+
+_QUARANTINE_PACK_BYTES = 128 << 20  # what a killed transfer loses at most
+
+
+@dataclass(slots=True)
+class Quarantine:
+    """Chunks on their way in. Used as a context: what is verified by then is kept in any case.
+
+    Attributes:
+        repository: Where they will belong.
+        peer: Who sent them, for messages.
+        received_bytes: Bytes of the chunks that were verified and installed.
+    """
+
+    repository: Repository
+    peer: str
+    received_bytes: int = 0
+    _writer: PackWriter = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._writer = self._new_writer()
+
+    def _new_writer(self) -> PackWriter:
+        writer = self.repository.store.writer(PackKind.CHUNKS)
+        writer.limit_bytes = _QUARANTINE_PACK_BYTES
+        return writer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None or isinstance(error, MgitError | KeyboardInterrupt):
+            self.settle()
+        self._writer.discard()
+
+    def add(self, place: Place, body: bytes) -> None:
+        """Takes the stored body of a chunk, which was checked against its index."""
+        row = place.row
+        self._writer.add(row.ref, body, raw_bytes=row.raw_bytes, codec=row.codec, bases=row.bases)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a pack is complete, so that it is worth settling."""
+        return bool(self._writer.finished)
+
+    def settle(self) -> None:
+        """Verifies and installs what was received so far; bases must have come before children.
+
+        Raises:
+            DamagedError: A chunk is not what its id says. The good ones are installed.
+        """
+        packs = list(self._writer.finish())
+        bad = self._bad_chunks(packs)
+        if bad:
+            packs = self._without(bad, packs)
+        self.repository.store.install(packs)
+        self._writer = self._new_writer()
+        self.received_bytes += sum(pack.index.bodies_bytes for pack in packs)
+        if bad:
+            raise DamagedError(
+                f"{self.peer} sent {len(bad)} chunks that are not what their ids say: first"
+                f" {min(bad).digest.short}",
+                hint="the good ones are kept; fetch the rest from another remote",
+            )
+
+    def _bad_chunks(self, packs: list[FinishedPack]) -> set[Ref]:
+        reader = self._joint_reader(packs)
+        bad = set()
+        for ref in (row.ref for pack in packs for row in pack.index.rows()):
+            try:
+                reader.chunk(ref.digest)
+            except MgitError:
+                bad.add(ref)
+        return bad
+
+    def _joint_reader(self, packs: list[FinishedPack]) -> Reader:
+        """Reads from the repository and from the packs that are not part of it yet."""
+        store = self.repository.store
+        arrived = {pack.pack: pack for pack in packs}
+        indexes = {**store.catalog.packs, **{p: pack.index for p, pack in arrived.items()}}
+
+        def read(pack: PackId, start: int, stop: int) -> bytes:
+            return arrived.get(pack, store).read(pack, start, stop)
+
+        return Reader(Catalog(indexes, set(store.catalog.damaged)), read, lambda _place, _why: None)
+
+    def _without(self, bad: set[Ref], packs: list[FinishedPack]) -> list[FinishedPack]:
+        writer = self._new_writer()
+        for pack in packs:
+            for row in pack.index.rows():
+                if row.ref not in bad:
+                    self._copy(writer, Place(pack.pack, row), pack)
+        self._writer.discard()
+        return writer.finish()
+
+    def _copy(self, writer: PackWriter, place: Place, pack: FinishedPack) -> None:
+        row = place.row
+        body = pack.read(place.pack, row.offset, row.end)
+        writer.add(row.ref, body, raw_bytes=row.raw_bytes, codec=row.codec, bases=row.bases)
+
+
+def verified(ref: Ref, body: bytes) -> MetaObject:
+    """Returns the metadata object in a body that arrived.
+
+    Raises:
+        FormatError: Not the object with this digest, not in its one form, or of another kind.
+    """
+    if Digest.of(body) != ref.digest:
+        raise FormatError(f"{ref.kind} {ref.digest.short} does not have its digest")
+    obj = decode(body)
+    if obj.kind != ref.kind:
+        raise FormatError(f"{ref.digest.short} is a {obj.kind}, not a {ref.kind}")
+    return obj
+
+
+def admissible(history: History) -> set[Digest]:
+    """Returns the entries and root documents that may become part of a repository.
+
+    Those of the history's own repository that their keys really signed. Entries of keys without a
+    role are among them: they are shown aside and move nothing.
+    """
+    ledger = history.ledger
+    own = {d for d, entry in ledger.entries.items() if entry.repository == history.repository}
+    return own | set(ledger.roots)
+
+
+def install_objects(repository: Repository, objects: Iterable[MetaObject]) -> int:
+    """Makes verified metadata objects part of a repository, all at once; returns how many were new.
+
+    Args:
+        repository: Where to.
+        objects: Parts before what cites them.
+    """
+    with repository.writing(), repository.store.writer(PackKind.META) as writer:
+        repository.store.refresh()
+        add_objects(writer, repository, objects)
+        count = len(writer.rows)
+        if count:
+            repository.store.install(writer.finish())
+    return count

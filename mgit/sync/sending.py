@@ -1,0 +1,295 @@
+"""What goes to a remote: planned first, then sent as packs, the pack with the entries last."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from mgit.codecs import PLANES, planes
+from mgit.digest import Digest
+from mgit.errors import ConflictError, MovedError, RemoteError, UsageError
+from mgit.names import Ledger, Names
+from mgit.objects import (
+    DTYPES,
+    DType,
+    MetaObject,
+    Node,
+    PackId,
+    PackKind,
+    Payload,
+    Ref,
+    decode,
+    encode,
+)
+from mgit.objects.dtypes import RAW_BYTES
+from mgit.remote import PackListing, connect
+from mgit.repository import (
+    History,
+    Parts,
+    Presence,
+    Repository,
+    genesis_documents,
+    presence,
+    read_parts,
+)
+from mgit.selection import Selection
+from mgit.store import FinishedPack, PackWriter
+from mgit.sync.peer import Peer, index_path, keep_index, meet
+from mgit.sync.receiving import (
+    Progress,
+    conflicted_names,
+    silent,
+    unknown_metadata,
+)
+from mgit.sync.remotes import source_of
+from mgit.sync.travel import Route, route_within, travelling, with_unknown_kinds
+
+_PACK_BYTES = 128 << 20  # what an interrupted push sends again at most
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What a push sent, or would send.
+
+    Attributes:
+        remote: Its name.
+        nodes: Nodes that the remote did not have.
+        objects: Metadata objects, those nodes included.
+        chunks: Chunks of weights and files.
+        sent_bytes: Bytes of the chunks as stored, and of the metadata.
+        packs: Packs written; 0 where nothing was to be sent.
+        is_dry_run: Nothing was sent.
+    """
+
+    remote: str
+    nodes: int
+    objects: int
+    chunks: int
+    sent_bytes: int
+    packs: int
+    is_dry_run: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    objects: Mapping[Ref, MetaObject]
+    parts: tuple[Parts, ...]
+    route: Route
+
+    @property
+    def chunks(self) -> int:
+        return len(self.route.places) + len(self.route.recoded)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes to be sent; a chunk that is stored anew counts as it is stored here."""
+        rows = (place.row for place in (*self.route.places, *self.route.recoded))
+        bodies = sum(row.stored_bytes for row in rows)
+        return bodies + sum(len(encode(obj)) for obj in self.objects.values())
+
+
+def push(
+    repository: Repository,
+    remote: str = "",
+    selector: str = "",
+    *,
+    is_dry_run: bool = False,
+    may_conflict: bool = False,
+    progress: Progress = silent,
+) -> Pushed:
+    """Sends what a remote lacks of a selection, and no weights that were not selected.
+
+    Args:
+        repository: Where from.
+        remote: Its name or URL; empty: the usual one.
+        selector: Which nodes; empty: all that are here.
+        is_dry_run: Plans only.
+        may_conflict: Go on even if a name becomes a conflicted one.
+        progress: Is told how far the transfer is.
+
+    Raises:
+        MovedError: A name would become a conflicted one: somebody moved it.
+        UsageError: The remote holds another repository.
+        RemoteError, ForbiddenError, MachineError: It cannot be reached, or takes nothing.
+    """
+    source = source_of(repository, remote)
+    connected = connect(source.url)
+    return send(
+        repository,
+        meet(repository, source.name, connected),
+        selector,
+        is_dry_run=is_dry_run,
+        may_conflict=may_conflict,
+        progress=progress,
+    )
+
+
+def send(
+    repository: Repository,
+    peer: Peer,
+    selector: str,
+    *,
+    is_dry_run: bool,
+    may_conflict: bool,
+    progress: Progress,
+) -> Pushed:
+    """Pushes to a peer that was met."""
+    history = repository.history()
+    theirs = {ref.digest: o for ref, o in unknown_metadata(repository, peer).items()}
+    joint = history.with_objects(theirs) if theirs else history
+    _require_related(peer, joint)
+    if not may_conflict:
+        _refuse_conflicts(peer, history, joint)
+    plan = _plan(repository, history, peer, selector)
+    is_needed = bool(plan.objects or plan.chunks) and not is_dry_run
+    return Pushed(
+        remote=peer.name,
+        nodes=sum(ref.kind == Node.kind for ref in plan.objects),
+        objects=len(plan.objects),
+        chunks=plan.chunks,
+        sent_bytes=plan.size_bytes,
+        packs=_send(repository, peer, plan, progress) if is_needed else 0,
+        is_dry_run=is_dry_run,
+    )
+
+
+def _require_related(peer: Peer, joint: History) -> None:
+    there = [d for d in genesis_documents(joint) if Ref(Payload.kind, d) in peer.catalog]
+    if there and joint.repository not in there:
+        raise UsageError(
+            f"{peer.name} holds another repository ({there[0].short})",
+            hint="push into an empty folder, or correct the URL: mgit remote list",
+        )
+
+
+def _refuse_conflicts(peer: Peer, history: History, joint: History) -> None:
+    """Refuses to make a name a conflicted one that is not conflicted at the remote now."""
+    there = conflicted_names(_names_at(peer, joint))
+    fresh = [name for name in conflicted_names(joint.names) if name not in there]
+    if not fresh:
+        return
+    shown = ", ".join(fresh)
+    if set(fresh) <= set(conflicted_names(history.names)):
+        raise ConflictError(
+            f"pushing would make a conflicted name at {peer.name}: {shown}",
+            hint=f"settle it: mgit resolve {fresh[0]} --pick SIDE (or push --allow-conflict)",
+        )
+    raise MovedError(
+        f"somebody moved {shown} at {peer.name}: pushing would make a conflicted name",
+        hint="mgit pull, settle it, and push again (or push --allow-conflict)",
+    )
+
+
+def _names_at(peer: Peer, joint: History) -> Names:
+    ledger = joint.ledger
+    entries = {d: e for d, e in ledger.entries.items() if Ref(Payload.kind, d) in peer.catalog}
+    there = Ledger(ledger.repository, ledger.roots, entries)
+    return Names(there, joint.lineage.version_ancestors)
+
+
+def _plan(repository: Repository, history: History, peer: Peer, selector: str) -> _Plan:
+    selected = Selection(repository, history).nodes(selector) if selector else history.nodes.keys()
+    travel = travelling(history, selected)
+    objects = dict(travel.objects)
+    chunks: list[Digest] = []
+    described = []
+    for node in travel.nodes:
+        state = presence(repository, history.nodes[node])
+        if state is Presence.NODE_ONLY:
+            continue
+        parts = read_parts(repository, history.nodes[node])
+        described.append(parts)
+        objects.update(_parts_objects(parts))
+        if state is Presence.COMPLETE:
+            chunks += parts.chunks()
+    store = repository.store
+
+    def read(refs: Iterable[Ref]) -> dict[Ref, MetaObject]:
+        return {r: decode(store.reader.object(r)) for r in refs if r in store.catalog}
+
+    objects = with_unknown_kinds(objects, read)
+    lacking = {ref: obj for ref, obj in objects.items() if ref not in peer.catalog}
+    return _Plan(lacking, tuple(described), route_within(chunks, store.catalog, peer.catalog))
+
+
+def _parts_objects(parts: Parts) -> dict[Ref, MetaObject]:
+    return {
+        Ref(obj.kind, Digest.of(encode(obj))): obj
+        for obj in (parts.weights, parts.content, parts.layout, parts.manifest)
+    }
+
+
+def _send(repository: Repository, peer: Peer, plan: _Plan, progress: Progress) -> int:
+    """Writes the packs of a plan, chunks first, and makes sure in the end that all are there."""
+    sent: list[PackId] = []
+    done, total = 0, plan.size_bytes
+    for pack in _packs(repository, plan):
+        peer.remote.write(pack.pack, _Outgoing(pack))
+        keep_index(index_path(repository, pack.pack), pack.index)
+        sent.append(pack.pack)
+        done += pack.index.bodies_bytes
+        progress(min(done, total), total)
+    there = {listing.pack for listing in peer.remote.packs()}
+    if not there.issuperset(sent):
+        raise RemoteError(f"{peer.name} lost packs during the push", hint="push again")
+    return len(sent)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outgoing:
+    """A finished pack as the port takes it."""
+
+    pack: FinishedPack
+
+    @property
+    def listing(self) -> PackListing:
+        return PackListing(self.pack.pack, self.pack.index.kind, self.pack.size_bytes)
+
+    def read(self, start: int, stop: int) -> bytes:
+        return self.pack.read(self.pack.pack, start, stop)
+
+
+def _packs(repository: Repository, plan: _Plan) -> Iterator[FinishedPack]:
+    """Yields packs as they are filled; each is removed here once the next one is asked for."""
+    with repository.store.writer(PackKind.CHUNKS) as writer:
+        writer.limit_bytes = _PACK_BYTES
+        for _ in _fill(repository, plan, writer):
+            yield from _drain(writer)
+        writer.finish()
+        yield from _drain(writer)
+    with repository.store.writer(PackKind.META) as writer:
+        for ref, obj in plan.objects.items():
+            data = encode(obj)
+            writer.add(ref, data, raw_bytes=len(data))
+        writer.finish()
+        yield from _drain(writer)
+
+
+def _fill(repository: Repository, plan: _Plan, writer: PackWriter) -> Iterator[None]:
+    reader = repository.store.reader
+    dtypes = _dtypes(plan.parts) if plan.route.recoded else {}
+    for ref in (place.row.ref for place in plan.route.recoded):
+        raw = reader.chunk(ref.digest)
+        body = planes.encode(raw, dtypes.get(ref.digest, RAW_BYTES))
+        writer.add(ref, body, raw_bytes=len(raw), codec=PLANES.number)
+        yield
+    for place in plan.route.places:
+        row = place.row
+        body = reader.stored(place)
+        writer.add(row.ref, body, raw_bytes=row.raw_bytes, codec=row.codec, bases=row.bases)
+        yield
+
+
+def _drain(writer: PackWriter) -> Iterator[FinishedPack]:
+    while writer.finished:
+        yield writer.finished[0]
+        writer.finished.pop(0).remove()
+
+
+def _dtypes(parts: Iterable[Parts]) -> dict[Digest, DType]:
+    """What the chunks of tensors consist of; all others are bytes of files."""
+    return {
+        chunk: DTYPES[tensor.dtype]
+        for part in parts
+        for tensor in part.weights.tensors.values()
+        for chunk in tensor.chunks
+        if DTYPES[tensor.dtype].bits % 8 == 0
+    }

@@ -1,0 +1,78 @@
+"""One reading of a repository: what every view of it asks for."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from mgit.digest import Digest
+from mgit.objects import CREATION
+from mgit.repository import History, Presence, Repository, presence
+from mgit.selection import Selection
+from mgit.signing import fingerprint
+
+NOT_HERE = "not here"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who holds a key.
+
+    Attributes:
+        label: What the repository, or else the key itself, calls its owner.
+        fingerprint: Of the public key, in hex.
+        has_role: Whether what this key did counts under the repository's root.
+    """
+
+    label: str
+    fingerprint: str
+    has_role: bool
+
+    def __str__(self) -> str:
+        role = "" if self.has_role else ", no role"
+        return f"{self.label} ({self.fingerprint[:8]}{role})"
+
+
+@dataclass(frozen=True)
+class View:
+    """A repository, and what it held at one moment."""
+
+    repository: Repository
+    history: History
+
+    @classmethod
+    def of(cls, repository: Repository) -> "View":
+        """Returns a view of what the repository holds now."""
+        return cls(repository, repository.history())
+
+    @cached_property
+    def selection(self) -> Selection:
+        """Selectors, and how nodes are called."""
+        return Selection(self.repository, self.history)
+
+    def title(self, node: Digest) -> str:
+        """Returns the shortest way to call a node."""
+        return self.selection.title(node)
+
+    def person(self, key: bytes, *, has_role: bool) -> Person:
+        """Returns who holds a key."""
+        return Person(self._labels.get(key, "unknown"), fingerprint(key), has_role)
+
+    def makers(self, node: Digest) -> tuple[Person, ...]:
+        """Returns who states to have made a node: those with a role, or else those without."""
+        claims = self.selection.provenance.about(node, CREATION)
+        trusted = {claim.key: True for claim in claims if claim.is_trusted}
+        found = trusted or {claim.key: False for claim in claims}
+        return tuple(self.person(key, has_role=role) for key, role in sorted(found.items()))
+
+    def presence(self, node: Digest) -> str:
+        """Returns how much of a node is in this copy, in words."""
+        if node not in self.history.nodes:
+            return NOT_HERE
+        return presence(self.repository, self.history.nodes[node]).value
+
+    def is_complete(self, node: Digest) -> bool:
+        """Returns whether all of a node is in this copy."""
+        return self.presence(node) == Presence.COMPLETE.value
+
+    @cached_property
+    def _labels(self) -> dict[bytes, str]:
+        return self.history.names.labels()
