@@ -1,8 +1,8 @@
 """One value, one byte string: the canonical form of everything that is hashed or signed.
 
-The only module that knows msgpack. Values are None, bool, int (-2**63 … 2**64-1), finite float, str, bytes, tuple
-(lists are taken) and dict with text keys. 1 and 1.0 are different values, -0.0 is kept, keys are sorted by code point.
-Refuses to know what the values mean.
+The only module that knows msgpack. Values are None, bool, int (-2**63 to 2**64-1), finite float,
+str, bytes, tuple (lists are taken) and dict with text keys. 1 and 1.0 are different values, -0.0 is
+kept, keys are sorted by code point. Refuses to know what the values mean.
 """
 
 import math
@@ -80,22 +80,17 @@ def _refuse_extension(code: int, data: bytes) -> object:
 
 
 def _ordered(value: object, *, depth: int) -> object:
+    """Returns ``value`` with sorted keys; ValueError where it has no canonical form."""
     if depth > MAX_DEPTH:
         raise ValueError(f"nested deeper than {MAX_DEPTH}")
     match value:
-        case None | bool() | int() | str():
+        case None | bool() | int() | str() | bytes():
             return value
-        case bytes():
-            return bytes(value)
-        case float():
-            if not math.isfinite(value):
-                raise ValueError(f"{value} is not finite")
+        case float() if math.isfinite(value):
             return value
         case list() | tuple():
             return [_ordered(item, depth=depth + 1) for item in value]
-        case dict():
-            if not all(isinstance(key, str) for key in value):
-                raise ValueError("a key is not text")
+        case dict() if all(isinstance(key, str) for key in value):
             return {key: _ordered(value[key], depth=depth + 1) for key in sorted(value)}
         case _:
-            raise ValueError(f"{type(value).__name__} has no canonical form")
+            raise ValueError(f"{type(value).__name__} {value!r:.40} has no canonical form")

@@ -68,7 +68,8 @@ class Difference:
     @property
     def is_equal(self) -> bool:
         """Whether nothing differs."""
-        return all(part.change is Change.EQUAL for part in (*self.tensors, *self.files))
+        changes = [t.change for t in self.tensors] + [f.change for f in self.files]
+        return all(change is Change.EQUAL for change in changes)
 
 
 def diff(

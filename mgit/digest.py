@@ -9,7 +9,7 @@ _TEXT = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 
 
 class Digest(bytes):
-    """32 raw bytes of SHA-256. Sorts and hashes as bytes; a look-up also names the kind of object."""
+    """32 raw bytes of SHA-256. Sorts and hashes as bytes; a look-up also names the kind."""
 
     __slots__ = ()
 

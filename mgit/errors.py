@@ -1,7 +1,7 @@
 """Every failure that mgit expects, grouped by what the caller can do about it.
 
-Knows nothing of the rest. An exit code stands beside each class because scripts rely on it; the table is printed by
-``mgit --help``.
+Knows nothing of the rest. An exit code stands beside each class because scripts rely on it; the
+table is printed by ``mgit --help``.
 """
 
 

@@ -155,10 +155,11 @@ def creation_statement(
     dependencies = [
         descriptor(Subject(Ref(Node.kind, e.parent), e.role or e.kind.value)) for e in edges
     ]
+    parameters: Json = {"operation": node.operation} | dict(external)
     predicate: Json = {
         "buildDefinition": {
             "buildType": _BUILD_TYPE,
-            "externalParameters": {"operation": node.operation, **external},
+            "externalParameters": parameters,
             "resolvedDependencies": dependencies,
         },
         "runDetails": {

@@ -1,11 +1,11 @@
-"""Is everything that this copy holds as it should be? Names what is damaged, and whom it affects."""
+"""Is everything in this copy as it should be? Names what is damaged, and whom it affects."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from mgit.digest import Digest
 from mgit.errors import AbsentError, FormatError, MgitError
-from mgit.objects import CHUNK, ENTRY_TYPE, Entry, Node, PackId, Ref, decode
+from mgit.objects import CHUNK, ENTRY_TYPE, Entry, Node, Ref, decode
 from mgit.repository import History, Presence, Repository, absences, presence, read_parts
 from mgit.roots import closure
 from mgit.selection import Selection
@@ -162,6 +162,6 @@ def _bases(repository: Repository, chunk: Digest) -> Iterable[Digest]:
 
 def _forged(history: History) -> Iterator[Digest]:
     for digest, payload in history.payloads.items():
-        if payload.type == ENTRY_TYPE:
-            if Entry.from_payload(payload).key not in history.signers(digest):
-                yield digest
+        is_entry = payload.type == ENTRY_TYPE
+        if is_entry and Entry.from_payload(payload).key not in history.signers(digest):
+            yield digest

@@ -1,4 +1,4 @@
-"""What lies in a checkpoint on disk: which tensors, which files, in which layout. Reads headers only."""
+"""What lies in a checkpoint on disk: tensors, files, their layout. Only headers are read."""
 
 import os
 import zipfile
@@ -100,7 +100,7 @@ def scan(path: Path, *, exclude: Sequence[str] = ()) -> Checkpoint:
 
 
 def is_document(path: str) -> bool:
-    """Returns whether behaviour cannot depend on a file of this name (the list of ``FORMAT.md``)."""
+    """Returns whether behaviour cannot depend on a file of this name (list in ``FORMAT.md``)."""
     name = path.rsplit("/", 1)[-1].lower()
     return any(fnmatch(name, pattern) for pattern in _DOCUMENTS)
 

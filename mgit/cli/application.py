@@ -95,9 +95,9 @@ def _commands_below(command: Any) -> Iterator[Any]:
         yield from _commands_below(below)
 
 
-def _take(context: typer.Context, option: typer.CallbackParam, value: Any) -> None:
+def _take(option: typer.CallbackParam, value: Any) -> None:
     """Notes a global option where it was given; where it was not, an earlier one stays."""
-    if value and not context.resilient_parsing and option.name:
+    if value and option.name:
         setattr(session(), option.name, value)
 
 

@@ -15,7 +15,15 @@ from mgit.cli.page import Block, Cell, Line, Page, Styled, Table
 from mgit.cli.session import Session
 from mgit.digest import Digest
 
-STYLES = {"name": "1", "id": "33", "heading": "2", "good": "32", "bad": "31", "faint": "2"}
+STYLES = {
+    "name": "1",
+    "id": "33",
+    "heading": "2",
+    "good": "32",
+    "bad": "31",
+    "faint": "2",
+    "number": "",
+}
 _IN_ASCII = str.maketrans("│┊├┤┬┴┼╭╮╰╯─●…", "|:+++++++++-*.")
 
 
@@ -70,8 +78,8 @@ def rendered(blocks: Iterable[Block], look: Look) -> Iterator[str]:
         match block:
             case Line(cells):
                 yield "".join(_shown(cell, look) for cell in cells).rstrip()
-            case Table(rows, headings):
-                yield from _table(rows, headings, look)
+            case Table():
+                yield from (block.indent + text for text in _table(block, look))
             case _:
                 assert_never(block)
 
@@ -109,7 +117,8 @@ def _as_mapping(document: object) -> Mapping[str, object]:
     return converted
 
 
-def _table(rows: Sequence[Sequence[Cell]], headings: Sequence[str], look: Look) -> Iterator[str]:
+def _table(table: Table, look: Look) -> Iterator[str]:
+    rows, headings = table.rows, table.headings
     if not rows:
         return
     columns = [n for n in range(len(rows[0])) if any(_text(row[n], look) for row in rows)]
@@ -117,7 +126,7 @@ def _table(rows: Sequence[Sequence[Cell]], headings: Sequence[str], look: Look) 
     body = [[row[n] for n in columns] for row in rows]
     shown = [*titles, *body]
     widths = [max(len(_text(row[n], look)) for row in shown) for n in range(len(columns))]
-    is_number = [isinstance(cell, int) for cell in body[0]]
+    is_number = [_is_number(cell) for cell in body[0]]
     for row in shown:
         cells = [
             _padded(cell, width, look, is_right=right)
@@ -129,6 +138,10 @@ def _table(rows: Sequence[Sequence[Cell]], headings: Sequence[str], look: Look) 
 def _padded(cell: Cell, width: int, look: Look, *, is_right: bool) -> str:
     space = " " * (width - len(_text(cell, look)))
     return space + _shown(cell, look) if is_right else _shown(cell, look) + space
+
+
+def _is_number(cell: Cell) -> bool:
+    return isinstance(cell, int) or (isinstance(cell, Styled) and cell.style == "number")
 
 
 def _text(cell: Cell, look: Look) -> str:
@@ -151,7 +164,7 @@ def _shown(cell: Cell, look: Look) -> str:
     if not look.is_colored or not text:
         return text
     match cell:
-        case Styled(_, style):
+        case Styled(_, style) if STYLES[style]:
             return f"\x1b[{STYLES[style]}m{text}\x1b[0m"
         case Digest():
             return f"\x1b[{STYLES['id']}m{text}\x1b[0m"

@@ -1,6 +1,6 @@
 """What a command has to say, as a value: a document for programs and text for people."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Styled:
-    """Text that a terminal with colours shows in a style: a key of ``output.STYLES``."""
+    """Text that a terminal with colours shows in a style: a key of ``output.STYLES``.
+
+    The style ``number`` also puts it to the right of a column.
+    """
 
     text: str
     style: str
@@ -34,6 +37,7 @@ class Table:
 
     rows: Sequence[Sequence[Cell]]
     headings: Sequence[str] = ()
+    indent: str = ""
 
 
 Block: TypeAlias = Line | Table
@@ -71,6 +75,18 @@ def line(*cells: Cell) -> Line:
 def titled(title: str) -> Styled:
     """Returns what a model is called, as it is shown everywhere."""
     return Styled(title, "name")
+
+
+def listed(heading: str, rows: Sequence[Sequence[Cell]]) -> Iterator[Block]:
+    """Yields a heading with rows below it, or nothing where there are none."""
+    if rows:
+        yield line(Styled(f"{heading}:", "heading"))
+        yield Table(rows, indent="  ")
+
+
+def number(text: str) -> Styled:
+    """Returns a number with its unit, for a column of such."""
+    return Styled(text, "number")
 
 
 def size(count: int) -> str:

@@ -52,7 +52,7 @@ class Session:
         """
         from mgit.repository import Repository
 
-        return Repository.open(self.started_in, self.home())
+        return Repository.open(self.path(Path()), self.home())
 
     def repository_if_any(self) -> "Repository | None":
         """Returns the repository that the command runs in, or None."""

@@ -1,8 +1,8 @@
 """Codec 2, fast: a chunk as integer difference from a base of the same size, in byte planes.
 
-The bits of floats are mapped so that integer order is numeric order, as FM-Delta does (NeurIPS 2024);
-the difference wraps and is zigzag coded. Integers instead of float subtraction, because that is exact
-for every bit pattern; differences instead of XOR, because a carry then costs one bit, not many.
+The bits of floats are mapped so that integer order is numeric order, as FM-Delta does (NeurIPS
+2024); the difference wraps and is zigzag coded. Integers instead of float subtraction, because that
+is exact for every bit pattern; differences instead of XOR, because a carry then costs one bit.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ def encode(raw: bytes | memoryview, base: bytes | memoryview, dtype: DType) -> b
 
 
 def decode(body: bytes, bases: Sequence[bytes], size: int) -> bytes:
-    """Returns the ``size`` bytes that ``body`` and the base give; FormatError where they do not fit."""
+    """Returns the ``size`` bytes that ``body`` and the base give, or raises FormatError."""
     if len(bases) != 1 or len(bases[0]) != size:
         raise FormatError(f"a difference of {size} bytes needs one base of that size")
     change, order = lanes.unpack(body, size)
@@ -57,7 +57,8 @@ def _add_floats(change: lanes.Lanes, parent: lanes.Lanes) -> lanes.Lanes:
 
 
 def _monotone(bits: lanes.Lanes) -> lanes.Lanes:
-    """Returns sign-magnitude bits as two's complement of the same order, and back: an involution."""
+    """Returns sign-magnitude bits as two's complement of the same order; its own inverse."""
     signed = bits.view(lanes.SIGNED[bits.itemsize])
     top = bits.itemsize * 8 - 1
-    return (signed ^ ((signed >> top) & np.array((1 << top) - 1, signed.dtype))).view(bits.dtype)
+    mapped: lanes.Lanes = (signed ^ ((signed >> top) & ((1 << top) - 1))).view(bits.dtype)
+    return mapped

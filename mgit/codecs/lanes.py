@@ -1,8 +1,8 @@
 """What the plane codecs share: lanes as numpy integers, their order, and coded byte planes.
 
-A body is ``lane width u8 | order u8 | per plane (method u8, length u32 LE) | planes``. Plane k holds
-byte k (little-endian) of every lane. Methods: 0 the bytes themselves, 1 one zstd frame that declares
-its size.
+A body is ``lane width u8 | order u8 | per plane (method u8, length u32 LE) | planes``. Plane k
+holds byte k (little-endian) of every lane. Methods: 0 the bytes themselves, 1 one zstd frame that
+declares its size.
 """
 
 import struct

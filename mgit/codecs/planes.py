@@ -1,7 +1,7 @@
 """Codec 1, planes: a chunk by itself, byte plane by byte plane, each with zstd or as it is.
 
-Floats are rotated left by one bit first, so that the exponent fills one plane and the sign, which is
-noise, joins the low mantissa bits (as ZipNN does, arXiv 2411.05239).
+Floats are rotated left by one bit first, so that the exponent fills one plane and the sign, which
+is noise, joins the low mantissa bits (as ZipNN does, arXiv 2411.05239).
 """
 
 from collections.abc import Sequence

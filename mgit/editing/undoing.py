@@ -111,7 +111,8 @@ def _targets_before(history: History, move: Move) -> list[Digest | None]:
     entries = history.ledger.entries
     replaced = [entries[d] for d in move.supersedes if d in entries]
     targets = {m.target for entry in replaced for m in entry.moves if m.name == move.name}
-    return sorted(t for t in targets if t is not None) or [None]
+    known: list[Digest | None] = [*sorted(t for t in targets if t is not None)]
+    return known or [None]
 
 
 def _withdrawals(history: History, entry: Entry) -> list[Statement]:

@@ -81,7 +81,7 @@ class Weights:
 
     @classmethod
     def parse(cls, body: Body) -> Self:
-        """Returns the object with these fields; FormatError where they make no sense."""
+        """Returns the object with these fields, or raises FormatError."""
         return cls(dict(_parse_tensor(value) for value in fields.rows(body, "tensors")))
 
 
@@ -104,13 +104,13 @@ class Content:
 
     @classmethod
     def parse(cls, body: Body) -> Self:
-        """Returns the object with these fields; FormatError where they make no sense."""
+        """Returns the object with these fields, or raises FormatError."""
         return cls(fields.digest(body, "weights"), _parse_files(body))
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One safetensors file: eight bytes with the header's length, the header verbatim, tensors in ``order``."""
+    """One safetensors file: the header's length in eight bytes, the header, tensors in ``order``."""
 
     path: str
     header: bytes
@@ -119,7 +119,7 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How the original files were laid out: needed to write them back byte for byte, never for meaning.
+    """How the original files were laid out: needed to write them back, never for meaning.
 
     Attributes:
         shards: The safetensors files whose tensors are in the weights.
@@ -144,7 +144,7 @@ class Layout:
 
     @classmethod
     def parse(cls, body: Body) -> Self:
-        """Returns the object with these fields; FormatError where they make no sense."""
+        """Returns the object with these fields, or raises FormatError."""
         return cls(
             tuple(_parse_shard(value) for value in fields.rows(body, "shards")), _parse_files(body)
         )
@@ -180,7 +180,7 @@ class Manifest:
 
     @classmethod
     def parse(cls, body: Body) -> Self:
-        """Returns the object with these fields; FormatError where they make no sense."""
+        """Returns the object with these fields, or raises FormatError."""
         return cls(
             fields.digest(body, "content"), _parse_files(body), fields.digest(body, "layout")
         )
@@ -211,7 +211,7 @@ def _parse_tensor(value: Value) -> tuple[str, TensorEntry]:
         raise FormatError(f"{name!r}: {error}") from error
     if is_too_large or not _has_length(cut(DTYPES[tensor.dtype], tensor.shape), len(chunks)):  # type: ignore[arg-type]
         raise FormatError(
-            f"{name!r} has {len(tensor.chunks)} chunks, which is not what its shape {tensor.shape} needs"
+            f"{name!r} has {len(tensor.chunks)} chunks, not what its shape {tensor.shape} needs"
         )
     return name, tensor
 
@@ -244,7 +244,7 @@ def _parse_shard(value: Value) -> Shard:
 
 
 def safe_path(path: str) -> str:
-    """Returns ``path``, or raises FormatError where a stored object has a path that must never be written."""
+    """Returns the path in a stored object; FormatError where it must never be written."""
     try:
         return check_path(path)
     except UsageError as error:

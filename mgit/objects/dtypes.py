@@ -1,4 +1,4 @@
-"""Element types, by the names that safetensors uses, and the rule that cuts a tensor into chunks."""
+"""Element types, by their names in safetensors, and the rule that cuts a tensor into chunks."""
 
 import math
 from collections.abc import Iterator
@@ -74,8 +74,9 @@ def size_bytes(dtype: DType, shape: tuple[int, ...]) -> int:
 def cut(dtype: DType, shape: tuple[int, ...]) -> Iterator[int]:
     """Yields the sizes in bytes of the chunks of a tensor, in order.
 
-    Whole rows of the first dimension, as many as fit in ``CHUNK_ELEMENTS``; a longer row is cut by itself by the same
-    rule, so that a fused ``[experts, rows, columns]`` shares its chunks with separate experts.
+    Whole rows of the first dimension, as many as fit in ``CHUNK_ELEMENTS``; a longer row is cut by
+    itself by the same rule, so that a fused ``[experts, rows, columns]`` shares its chunks with
+    separate experts.
     """
     if dtype.bits % 8:
         yield from cut(RAW_BYTES, (size_bytes(dtype, shape),))

@@ -1,5 +1,6 @@
 """Objects to bytes and back: ``[kind, what it keeps alive, fields]`` in canonical form."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -21,7 +22,7 @@ MAX_OBJECT_BYTES = 64 << 20
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """An object of a kind that this version does not know: kept and passed on, never interpreted."""
+    """An object of a kind that this version does not know: kept and passed on."""
 
     kind: str
     kept: frozenset[Ref]
@@ -46,7 +47,11 @@ _LIMITS = {Payload.kind: Payload.limit_bytes} | {
 }
 KINDS = frozenset({CHUNK, *_LIMITS})  # all others are kept and passed on, never interpreted
 _UNKNOWN_LIMIT_BYTES = 4 << 20
-_SIGNED = {ENTRY_TYPE: Entry, ROOT_TYPE: RepositoryRoot, STATEMENT_TYPE: Statement}
+_SIGNED: dict[str, Callable[[Payload], Entry | RepositoryRoot | Statement]] = {
+    ENTRY_TYPE: Entry.from_payload,
+    ROOT_TYPE: RepositoryRoot.from_payload,
+    STATEMENT_TYPE: Statement.from_payload,
+}
 
 
 def encode(obj: MetaObject) -> bytes:
@@ -84,7 +89,7 @@ def _parse(kind: str, refs: frozenset[Ref], body: Value) -> MetaObject:
     if kind == Payload.kind:
         payload = Payload.parse(fields.typed(body, dict, kind), refs)
         if payload.type in _SIGNED:
-            _SIGNED[payload.type].from_payload(payload)  # cites what it says, or FormatError
+            _SIGNED[payload.type](payload)  # FormatError where it cites other things than it says
         return payload
     if kind not in _KINDS:
         return Unknown(kind, refs, body)

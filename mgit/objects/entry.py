@@ -87,7 +87,7 @@ class Entry:
         """Returns the entry in ``payload``.
 
         Raises:
-            FormatError: It is not an entry, not in its one form, or cites other things than it says.
+            FormatError: No entry, not in its one form, or it cites other things than it says.
         """
         body = canonical.decode(payload.content, limit_bytes=cls.limit_bytes)
         entry = cls._parse(fields.typed(body, dict, "entry"))

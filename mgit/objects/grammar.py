@@ -1,4 +1,4 @@
-"""Which names and paths may exist at all: checked where bytes come in, so that the rest can trust them."""
+"""Which names and paths may exist at all: checked where bytes come in, then trusted."""
 
 import re
 import unicodedata
@@ -25,7 +25,7 @@ def check_name(name: str) -> str:
     if not well_formed or any(part.endswith(".") for part in name.split("/")):
         raise UsageError(
             f"{printable(name)!r} is not a name",
-            hint="names are lower case: letters, digits, . _ - and / between parts, e.g. bert/base-v2",
+            hint="names are lower case letters, digits, . _ - and / between parts: bert/base",
         )
     return name
 
@@ -59,7 +59,7 @@ def check_tag(tag: str) -> str:
 
 
 def check_remote_name(name: str) -> str:
-    """Returns ``name`` if a remote may be called that: a label that is not a prefix of the selector language."""
+    """Returns ``name`` if a remote may be called that: a label without a meaning in selectors."""
     if name in _RESERVED_REMOTES:
         raise UsageError(
             f"{name!r} has a meaning in selectors", hint="choose another name for the remote"
@@ -68,7 +68,7 @@ def check_remote_name(name: str) -> str:
 
 
 def check_path(path: str) -> str:
-    """Returns ``path`` if a file of a checkpoint may lie there: relative, and creatable on every system.
+    """Returns ``path`` if a file of a checkpoint may lie there, on every system.
 
     Raises:
         UsageError: It may not.
@@ -91,7 +91,7 @@ def _is_safe_part(part: str) -> bool:
 
 
 def printable(text: str) -> str:
-    """Returns ``text`` without control, format and bidirectional characters, so that it cannot drive a terminal."""
+    """Returns ``text`` without the characters that could drive a terminal or turn text around."""
     return "".join(
         c if not unicodedata.category(c).startswith("C") or c == "\n" else "�" for c in text
     )

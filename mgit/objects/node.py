@@ -40,7 +40,7 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """Only what determines the model and nobody will want to correct; all else is a statement about it.
+    """Only what determines the model and nobody will want to correct; all else is a statement.
 
     Attributes:
         manifest: Digest of the manifest.
@@ -59,7 +59,7 @@ class Node:
     type: str
 
     def parents(self, *kinds: EdgeKind) -> tuple[Digest, ...]:
-        """Returns the parents over edges of ``kinds`` (of every kind if none is given), each once, sorted."""
+        """Returns the parents over edges of ``kinds`` (none given: of every kind), sorted."""
         return tuple(sorted({e.parent for e in self.edges if not kinds or e.kind in kinds}))
 
     def body(self) -> Body:
@@ -83,7 +83,7 @@ class Node:
 
     @classmethod
     def parse(cls, body: Body) -> Self:
-        """Returns the object with these fields; FormatError where they make no sense."""
+        """Returns the object with these fields, or raises FormatError."""
         recipe = body.get("recipe")
         return cls(
             fields.digest(body, "manifest"),

@@ -1,4 +1,4 @@
-"""The root document: who may do what in a repository. The first one is the repository's identity."""
+"""The root document: who may do what in a repository. The first one is its identity."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -50,7 +50,8 @@ class Member:
 class Cut:
     """Of this key only the entries behind ``heads`` count, and none of ``void``.
 
-    ``void`` is there because an honest person may have written on top of what a thief wrote with the same key.
+    ``void`` is there because an honest person may have written on top of what a thief wrote with
+    the same key.
     """
 
     key: bytes
@@ -114,7 +115,7 @@ class RepositoryRoot:
         """Returns the root document in ``payload``.
 
         Raises:
-            FormatError: It is not a root document, not in its one form, or demands what it cannot meet.
+            FormatError: No root document, not in its one form, or it demands what it cannot meet.
         """
         body = canonical.decode(payload.content, limit_bytes=cls.limit_bytes)
         root = cls._parse(fields.typed(body, dict, "root"))
@@ -139,7 +140,7 @@ class RepositoryRoot:
         )
 
     def check(self) -> None:
-        """Raises FormatError unless labels are unique and every threshold is named and can be met."""
+        """Raises FormatError unless labels are unique and every threshold can be met."""
         labels = [member.label for member in self.members.values()]
         if len(labels) != len(set(labels)):
             raise FormatError("a root document gives one label to two keys")

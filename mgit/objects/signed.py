@@ -1,4 +1,4 @@
-"""Everything that is signed: a payload object, cited by its digest, and any number of signature objects.
+"""Everything that is signed: payload objects, cited by their digest, and signature objects.
 
 A payload and its signatures together are a DSSE envelope (https://github.com/secure-systems-lab/dsse).
 """
@@ -6,8 +6,8 @@ A payload and its signatures together are a DSSE envelope (https://github.com/se
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from mgit.objects import fields
 from mgit.digest import Digest
+from mgit.objects import fields
 from mgit.objects.fields import Body, Ref
 
 KEY_BYTES = 32
@@ -44,7 +44,7 @@ class Payload:
 
     @classmethod
     def parse(cls, body: Body, kept: frozenset[Ref]) -> Self:
-        """Returns the object with these fields; FormatError where they make no sense."""
+        """Returns the object with these fields, or raises FormatError."""
         return cls(fields.text(body, "type"), fields.octets(body, "payload"), kept)
 
     def pre_authentication(self) -> bytes:
@@ -79,7 +79,7 @@ class Signature:
 
     @classmethod
     def parse(cls, body: Body) -> Self:
-        """Returns the object with these fields; FormatError where they make no sense."""
+        """Returns the object with these fields, or raises FormatError."""
         key, value = fields.octets(body, "key"), fields.octets(body, "signature")
         return cls(
             fields.digest(body, "payload"),

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from mgit.canonical import Value
 from mgit.digest import Digest
 from mgit.objects import (
     LEVEL,
@@ -66,7 +67,9 @@ def record(
     entry = new_entry(history, identity, step)
     signed = [statement.payload() for statement in step.statements] + [entry.payload()]
     objects = [*step.objects, *_with_signatures(signed, identity)]
-    hint = {"chunks": ((chunks.manifest, tuple(p.pack for p in chunks.packs)),)} if chunks else {}
+    hint: dict[str, Value] = {}
+    if chunks:
+        hint = {"chunks": ((chunks.manifest, tuple(pack.pack for pack in chunks.packs)),)}
     with repository.store.writer(PackKind.META) as writer:
         add_objects(writer, repository, objects)
         packs = writer.finish(hint)

@@ -102,7 +102,8 @@ def build_index(kind: PackKind, rows: Sequence[Row], summary: Value) -> bytes:
             f"{len(rows)} rows, {end} bytes, {len(kinds)} kinds: too much for one pack"
         )
     ordered = sorted(rows, key=lambda row: (row.ref.digest, kinds.index(row.ref.kind)))
-    packed, bases = [], []
+    packed: list[bytes] = []
+    bases: list[Digest] = []
     for row in ordered:
         packed.append(
             _ROW.pack(
@@ -200,8 +201,8 @@ class PackIndex:
         self.pack = pack
         self.kind = _KINDS_BY_NUMBER[number]
         self.gc_features = gc
-        self.bodies_bytes = bodies
-        self.size_bytes = bodies + len(data) + TRAILER_BYTES
+        self.bodies_bytes: int = bodies
+        self.size_bytes: int = bodies + len(data) + TRAILER_BYTES
         self._data = memoryview(data)
         self.kinds = _parse_kinds(bytes(data[_HEADER.size : _HEADER.size + _KIND_BYTES * _KINDS]))
         self.columns = np.frombuffer(data, _COLUMNS, rows, _FIXED)

@@ -68,9 +68,9 @@ def merged_index(path: Path, packs: Mapping[PackId, PackIndex]) -> MergedIndex |
     if len(packs) <= _UNCOVERED:
         return None
     cached = _open(path)
-    if cached and cached.covered <= packs.keys():
-        if len(packs) - len(cached.covered) <= _UNCOVERED:
-            return cached
+    is_valid = cached is not None and cached.covered <= packs.keys()
+    if is_valid and cached and len(packs) - len(cached.covered) <= _UNCOVERED:
+        return cached
     data = _build(packs)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mgit.digest import Digest
 from mgit.errors import FormatError, MachineError, MgitError, PackMissingError
-from mgit.objects import PackId, PackKind, Ref
+from mgit.objects import PackId, PackKind
 from mgit.store.catalog import Catalog, Place
 from mgit.store.facts import Facts
 from mgit.store.files import is_unlocked, machine_errors, replace, write_whole
@@ -85,14 +85,13 @@ class Store:
 
     def _pack_files(self) -> Iterator[tuple[Path, PackId]]:
         with machine_errors("listing packs"):
-            names = sorted(os.listdir(self.packs_folder)) if self.packs_folder.is_dir() else []
-        for name in names:
-            match = _PACK_NAME.fullmatch(name)
-            path = self.packs_folder / name
+            paths = sorted(self.packs_folder.iterdir()) if self.packs_folder.is_dir() else []
+        for path in paths:
+            match = _PACK_NAME.fullmatch(path.name)
             if match and path.is_file() and not path.is_symlink():
                 yield path, PackId(Digest.from_text(match[1]))
-            elif name != "list" and not name.startswith("."):
-                self.unready[name] = "not the name of a pack"
+            elif path.name != "list" and not path.name.startswith("."):
+                self.unready[path.name] = "not a pack"
 
     def read(self, pack: PackId, start: int, stop: int) -> bytes:
         """Returns a range of a pack's bytes."""

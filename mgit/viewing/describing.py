@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from mgit.digest import Digest
-from mgit.errors import AbsentError
 from mgit.objects import CREATION, NOTE, TAG, WITHDRAWAL
 from mgit.provenance import Claim
-from mgit.repository import Parts, Presence, Repository, absences, read_parts
+from mgit.repository import Parts, Repository
 from mgit.viewing.past import ParentLink, creation_facts, parent_links
 from mgit.viewing.view import Person, View
 
@@ -118,7 +117,7 @@ def show(repository: Repository, selector: str) -> NodeView:
     view = View.of(repository)
     node = view.selection.one(selector)
     known, lineage = view.history.nodes[node], view.history.lineage
-    parts = _parts(view, node)
+    parts = view.parts(node)
     statements = tuple(_statements(view, node))
     time, message = creation_facts(view, node)
     return NodeView(
@@ -133,7 +132,7 @@ def show(repository: Repository, selector: str) -> NodeView:
         parents=parent_links(view, node),
         children=len(lineage.children(node)),
         presence=view.presence(node),
-        absence=_absence(view, node),
+        absence=view.absence(node),
         tensors=_tensors(parts) if parts else None,
         files=_files(parts) if parts else None,
         tags=tuple(sorted(view.selection.provenance.tags(node))),
@@ -143,20 +142,6 @@ def show(repository: Repository, selector: str) -> NodeView:
         makers=view.makers(node),
         statements=statements,
     )
-
-
-def _parts(view: View, node: Digest) -> Parts | None:
-    try:
-        return read_parts(view.repository, view.history.nodes[node])
-    except AbsentError:
-        return None
-
-
-def _absence(view: View, node: Digest) -> str:
-    if view.presence(node) == Presence.COMPLETE.value:
-        return ""
-    found = absences(view.repository).get(node)
-    return found.sentence() if found else "it was here and is damaged"
 
 
 def _tensors(parts: Parts) -> TensorSummary:

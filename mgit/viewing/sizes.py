@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from mgit.codecs import codec
 from mgit.digest import Digest
-from mgit.errors import AbsentError, UnknownCodecError
-from mgit.repository import Parts, Repository, read_parts
+from mgit.errors import UnknownCodecError
+from mgit.repository import Repository
 from mgit.store import Row
 from mgit.viewing.view import View
 
@@ -84,15 +84,8 @@ def stats(repository: Repository, selector: str = "") -> Stats:
 
 def _chunks(view: View, node: Digest) -> dict[Digest, None] | None:
     """Returns the chunks of a node, each once, in order; None where it has no manifest here."""
-    parts = _parts(view, node)
+    parts = view.parts(node)
     return dict.fromkeys(parts.chunks()) if parts else None
-
-
-def _parts(view: View, node: Digest) -> Parts | None:
-    try:
-        return read_parts(view.repository, view.history.nodes[node])
-    except AbsentError:
-        return None
 
 
 def _model(
@@ -101,7 +94,7 @@ def _model(
     catalog = view.repository.store.catalog
     wanted = list(chunks)
     rows = _rows(view.repository, wanted)
-    parts = _parts(view, node)
+    parts = view.parts(node)
     costs = [cost for cost in map(catalog.cost, wanted) if cost is not None]
     return ModelSize(
         title=view.title(node),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mgit.digest import Digest
 from mgit.errors import MgitError
-from mgit.repository import Repository, absences
+from mgit.repository import Repository
 from mgit.viewing.person import OwnKey, own_key
 from mgit.viewing.view import View
 
@@ -139,11 +139,10 @@ def _behind(view: View) -> Iterator[Behind]:
 
 
 def _absent(view: View) -> Iterator[AbsentNodes]:
-    reasons = absences(view.repository)
     groups: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for node in view.history.nodes:
-        if not view.is_complete(node):
-            reason = reasons[node].sentence() if node in reasons else "it was here and is damaged"
+        reason = view.absence(node)
+        if reason:
             groups[view.presence(node), reason].append(view.title(node))
     for (state, reason), titles in sorted(groups.items()):
         yield AbsentNodes(state, reason, tuple(sorted(titles)))
@@ -164,6 +163,7 @@ def _damaged_rows(repository: Repository) -> list[str]:
 
 def _remotes(repository: Repository) -> dict[str, str]:
     remotes = repository.settings().get("remotes")
-    if not isinstance(remotes, dict):
-        return {}
-    return {name: url for name, url in sorted(remotes.items()) if isinstance(url, str)}
+    described = remotes.items() if isinstance(remotes, dict) else ()
+    return {
+        name: str(d["url"]) for name, d in sorted(described) if isinstance(d, dict) and "url" in d
+    }

@@ -4,12 +4,22 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from mgit.digest import Digest
+from mgit.errors import AbsentError, DamagedError
 from mgit.objects import CREATION
-from mgit.repository import History, Presence, Repository, presence
+from mgit.repository import (
+    Absence,
+    History,
+    Parts,
+    Presence,
+    Repository,
+    absences,
+    presence,
+    read_parts,
+)
 from mgit.selection import Selection
 from mgit.signing import fingerprint
 
-NOT_HERE = "not here"
+NOT_HERE, DAMAGED = "not here", "damaged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +77,28 @@ class View:
         """Returns how much of a node is in this copy, in words."""
         if node not in self.history.nodes:
             return NOT_HERE
-        return presence(self.repository, self.history.nodes[node]).value
+        try:
+            return presence(self.repository, self.history.nodes[node]).value
+        except DamagedError:  # noted by the reader, and told by ``mgit fsck``
+            return DAMAGED
 
-    def is_complete(self, node: Digest) -> bool:
-        """Returns whether all of a node is in this copy."""
-        return self.presence(node) == Presence.COMPLETE.value
+    def absence(self, node: Digest) -> str:
+        """Returns why something of a node is not in this copy; empty where all of it is."""
+        if self.presence(node) == Presence.COMPLETE.value:
+            return ""
+        promised = self._absences.get(node)
+        return promised.sentence() if promised else "damaged, or lost from this folder"
+
+    def parts(self, node: Digest) -> Parts | None:
+        """Returns the parts of a node; None where they are not in this copy, or damaged."""
+        try:
+            return read_parts(self.repository, self.history.nodes[node])
+        except (AbsentError, DamagedError):
+            return None
+
+    @cached_property
+    def _absences(self) -> dict[Digest, Absence]:
+        return absences(self.repository)
 
     @cached_property
     def _labels(self) -> dict[bytes, str]:

@@ -17,12 +17,14 @@ from mgit.cli.page import (
     Table,
     counted,
     line,
+    listed,
+    number,
     ratio,
     size,
     titled,
 )
 from mgit.cli.session import session
-from mgit.cli.verbs.words import Selected, Selection
+from mgit.cli.verbs.words import Selected, SelectedOrAll
 
 if TYPE_CHECKING:
     from mgit.viewing import LogRow, NameRow, NodeView, Person, Stats, Status
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
 @verb("log", "mgit log --graph", "mgit log minilm-legal -n 5")
 def log(
-    selector: Selection = "",
+    selector: SelectedOrAll = "",
     is_graph: Annotated[bool, typer.Option("--graph", help="Draw the family beside it.")] = False,
     limit: Annotated[
         int | None, typer.Option("-n", metavar="N", min=1, help="At most so many.")
@@ -84,7 +86,7 @@ def _people(people: Iterable["Person"]) -> str:
 
 
 @verb("ls", "mgit ls", "mgit ls 'descendants(minilm) & tag:legal'")
-def ls(selector: Selection = "") -> Page:
+def ls(selector: SelectedOrAll = "") -> Page:
     """Lists the names and what they point to.
 
     With SEL: exactly the nodes that it selects, old versions too.
@@ -143,13 +145,15 @@ def _node(node: "NodeView") -> Iterator[Block]:
         ("tensors", _tensors(node)),
     ]
     yield line(titled(node.title))
-    yield Table([(f"  {what}", value) for what, value in facts if value])
-    yield from _listed(
+    yield Table([(what, value) for what, value in facts if value], indent="  ")
+    yield from listed(
         "parents",
         [(titled(p.title), p.node, p.kind.value, p.role, _absent(p.is_here)) for p in node.parents],
     )
-    yield from _listed("files", [(file.path, size(file.size_bytes)) for file in node.files or ()])
-    yield from _listed("claims", [(row.kind, row.text, str(row.by)) for row in node.statements])
+    yield from listed(
+        "files", [(file.path, number(size(file.size_bytes))) for file in node.files or ()]
+    )
+    yield from listed("claims", [(row.kind, row.text, str(row.by)) for row in node.statements])
 
 
 def _absent(is_here: bool) -> str:  # a cell of a table
@@ -163,13 +167,6 @@ def _tensors(node: "NodeView") -> str:
     dtypes = ", ".join(f"{count:,} {dtype}" for dtype, count in tensors.dtypes.items())
     total = f"{counted(tensors.count, 'tensor')}, {size(tensors.size_bytes)}"
     return f"{total}: {dtypes}" if dtypes else total
-
-
-def _listed(heading: str, rows: Sequence[Sequence[Cell]]) -> Iterator[Block]:
-    """Yields a heading with rows below it, or nothing where there are none."""
-    if rows:
-        yield line(Styled(f"{heading}:", "heading"))
-        yield Table([("  ", *row) for row in rows])
 
 
 @verb("status", "mgit status", "mgit -C models status --json")
@@ -186,8 +183,8 @@ def _status(found: "Status") -> Iterator[Block]:
     yield line(_own_key(found))
     yield line(f"{counted(found.names, 'name')}, {counted(found.nodes, 'node')}")
     sides = [(titled(c.name), ", ".join(c.sides)) for c in found.conflicts]
-    yield from _listed("conflicted (mgit resolve NAME --pick SIDE)", sides)
-    yield from _listed(
+    yield from listed("conflicted (mgit resolve NAME --pick SIDE)", sides)
+    yield from listed(
         "behind",
         [
             (titled(behind.title), f"{old} -> {', '.join(newer)}")
@@ -195,15 +192,15 @@ def _status(found: "Status") -> Iterator[Block]:
             for old, newer in behind.newer.items()
         ],
     )
-    yield from _listed(
+    yield from listed(
         "absent (mgit backfill SEL)",
         [(", ".join(a.titles), a.presence, a.reason) for a in found.absent],
     )
     aside = [(titled(a.title), a.node, f"key {a.fingerprint[:8]}") for a in found.aside]
-    yield from _listed("said by keys without a role", aside)
-    yield from _listed("not complete, skipped", list(found.unready.items()))
-    yield from _listed("damaged (mgit fsck)", [(text,) for text in found.damaged])
-    yield from _listed("remotes", list(found.remotes.items()))
+    yield from listed("said by keys without a role", aside)
+    yield from listed("not complete, skipped", list(found.unready.items()))
+    yield from listed("damaged (mgit fsck)", [(text,) for text in found.damaged])
+    yield from listed("remotes", list(found.remotes.items()))
     if not (found.conflicts or found.behind or found.absent or found.unready or found.damaged):
         yield line("nothing is conflicted, behind, absent or damaged")
 
@@ -217,7 +214,7 @@ def _own_key(found: "Status") -> str:
 
 
 @verb("stats", "mgit stats", "mgit stats 'family(minilm)'")
-def stats(selector: Selection = "") -> Page:
+def stats(selector: SelectedOrAll = "") -> Page:
     """Shows what models take, and how they are stored."""
     from mgit.viewing import stats
 
@@ -230,10 +227,10 @@ def _stats(found: "Stats") -> Iterator[Block]:
     rows = [
         (
             titled(model.title),
-            size(model.raw_bytes),
-            size(model.stored_bytes),
-            size(model.shared_bytes),
-            ratio(model.raw_bytes, model.stored_bytes),
+            number(size(model.raw_bytes)),
+            number(size(model.stored_bytes)),
+            number(size(model.shared_bytes)),
+            number(ratio(model.raw_bytes, model.stored_bytes)),
             ", ".join(f"{count:,} {codec}" for codec, count in model.codecs.items()),
             model.deepest,
             f"{counted(model.absent_chunks, 'chunk')} not here" if model.absent_chunks else "",

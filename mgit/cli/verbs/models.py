@@ -9,7 +9,7 @@ from mgit.cli.application import verb
 from mgit.cli.page import Page, line, ratio, record, size, titled
 from mgit.cli.progress import progress
 from mgit.cli.session import session
-from mgit.cli.verbs.words import Label, Selected, label_or_login, pairs
+from mgit.cli.verbs.words import OwnLabel, Selected, label_or_login, pairs
 
 if TYPE_CHECKING:
     from mgit.adding import Added
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @verb("init", "mgit init", "mgit init models --as alice")
 def init(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where.")] = Path(),
-    label: Label = "",
+    label: OwnLabel = "",
 ) -> Page:
     """Makes a repository, and a signing key if you have none."""
     from mgit.editing import init
@@ -112,9 +112,9 @@ def _added(name: str, added: "Added", label: str) -> Page:
 
 def _amount(added: "Added") -> str:
     stored = f"stored {size(added.stored_bytes)} ({ratio(added.raw_bytes, added.stored_bytes)})"
-    if not added.stored_bytes:
-        stored = "nothing new to store"
-    return f"{size(added.raw_bytes) if added.is_new else 'unchanged'}, {stored}"
+    if added.is_new:
+        return f"{size(added.raw_bytes)}, {stored if added.stored_bytes else 'all here already'}"
+    return f"unchanged, {stored}" if added.stored_bytes else "unchanged"
 
 
 @verb("export", "mgit export minilm ./minilm", "mgit export 'qa@v3' /tmp/qa --json")

@@ -1,5 +1,6 @@
 """What several commands take: arguments with their help, and words read into values."""
 
+import contextlib
 import getpass
 import re
 from collections.abc import Mapping, Sequence
@@ -7,12 +8,47 @@ from typing import Annotated
 
 import typer
 
-Selected = Annotated[str, typer.Argument(metavar="SEL", help="Which model: name, name@vN, id.")]
-Selection = Annotated[
-    str, typer.Argument(metavar="[SEL]", help="Which models: a name or an expression.")
+from mgit.cli.session import session
+
+
+def names_beginning(incomplete: str) -> list[str]:
+    """Returns the names that a shell may complete a word to."""
+    from mgit.errors import MgitError
+
+    with contextlib.suppress(MgitError, OSError):  # a completion never fails
+        names = session().repository().history().names.names()
+        return [name for name in names if name.startswith(incomplete)]
+    return []
+
+
+Selected = Annotated[
+    str,
+    typer.Argument(
+        metavar="SEL", help="Which node: name, name@vN, id.", autocompletion=names_beginning
+    ),
 ]
-Label = Annotated[
-    str, typer.Option("--as", metavar="LABEL", help="What your new key is called, if you need one.")
+SelectedSome = Annotated[
+    str,
+    typer.Argument(
+        metavar="SEL",
+        help="Which nodes: a name, or an expression such as 'descendants(bert)'.",
+        autocompletion=names_beginning,
+    ),
+]
+SelectedOrAll = Annotated[
+    str,
+    typer.Argument(
+        metavar="[SEL]",
+        help="Which nodes: a name, or an expression such as 'descendants(bert)'.",
+        autocompletion=names_beginning,
+    ),
+]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="A model's name.", autocompletion=names_beginning)
+]
+OwnLabel = Annotated[
+    str,
+    typer.Option("--as", metavar="LABEL", help="What a new key of yours is called."),
 ]
 
 
@@ -24,8 +60,8 @@ def label_or_login(label: str) -> str:
         login = getpass.getuser()
     except (KeyError, OSError):  # no such user in a container
         return "me"
-    made = re.sub(r"[^a-z0-9]+", "-", login.lower()).strip("-0123456789")
-    return made[:63] if made and not re.fullmatch(r"v[0-9]+", made) else "me"
+    made = re.sub(r"[^a-z0-9]+", "-", login.lower()).lstrip("-0123456789")[:63].rstrip("-")
+    return made if made and not re.fullmatch(r"v[0-9]+", made) else "me"
 
 
 def pairs(texts: Sequence[str], option: str) -> Mapping[str, str]:

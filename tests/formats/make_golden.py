@@ -1,0 +1,203 @@
+"""Makes the golden files: what version 1 writes. If one changes, the format has changed.
+
+Everything in them is fixed, the key too. Run from the root of the project, with its folders
+``.`` and ``remotes`` on the path: ``python -m tests.formats.make_golden``.
+"""
+
+import shutil
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from mgit.canonical import Value
+from mgit.codecs import FAST, PLANES, RAW, Codec, fast, planes
+from mgit.digest import Digest
+from mgit.objects import (
+    CHUNK,
+    DTYPES,
+    NOTE,
+    Content,
+    Cut,
+    Edge,
+    EdgeKind,
+    Entry,
+    FileEntry,
+    Layout,
+    Manifest,
+    Member,
+    MetaObject,
+    Move,
+    Node,
+    PackKind,
+    Ref,
+    RepositoryRoot,
+    Role,
+    Shard,
+    Statement,
+    Subject,
+    TensorEntry,
+    Unknown,
+    Weights,
+    digest_of,
+    encode,
+)
+from mgit.signing import SigningKey
+from mgit.store import PackWriter
+
+GOLDEN = Path(__file__).parent / "golden"
+KEY = SigningKey(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A chunk and how its golden body stores it."""
+
+    dtype: str
+    codec: Codec
+    raw: bytes
+    base: str | None = None
+
+    @property
+    def digest(self) -> Digest:
+        return Digest.of(self.raw)
+
+
+def floats(form: str, bits: list[int]) -> bytes:
+    return struct.pack(f"<{len(bits)}{form}", *bits)
+
+
+# NaNs with payloads, infinities, zeros, the smallest subnormals; then ordinary numbers
+F32 = [0x7FC00001, 0xFF800002, 0x7F800000, 0xFF800000, 0, 0x80000000, 1, 0x80000001]
+F32 += [0x3F800000 + 977 * i for i in range(120)]
+BF16 = [0x7FC1, 0xFF82, 0x7F80, 0xFF80, 0, 0x8000, 1, 0x8001, *(0x3F80 + i for i in range(24))]
+
+CHUNKS = {
+    "raw": Chunk("U8", RAW, b'{"model_type": "tiny"}'),
+    "planes-F32": Chunk("F32", PLANES, floats("I", F32)),
+    "planes-BF16": Chunk("BF16", PLANES, floats("H", BF16)),
+    "planes-I64": Chunk("I64", PLANES, floats("Q", list(range(64)))),
+    "fast-F32": Chunk(
+        "F32", FAST, floats("I", [bits ^ (i % 3) for i, bits in enumerate(F32)]), "planes-F32"
+    ),
+    "fast-BF16": Chunk("BF16", FAST, floats("H", BF16[::-1]), "planes-BF16"),
+    "fast-I64": Chunk("I64", FAST, floats("Q", [2**64 - i for i in range(1, 65)]), "planes-I64"),
+}
+
+
+def ids(*names: str) -> tuple[Digest, ...]:
+    return tuple(CHUNKS[name].digest for name in names)
+
+
+WEIGHTS = Weights(
+    {
+        "embed": TensorEntry("F32", (8, 16), ids("planes-F32")),
+        "head": TensorEntry("F32", (8, 16), ids("planes-F32"), alias="embed"),
+        "norm": TensorEntry("BF16", (32,), ids("planes-BF16")),
+        "steps": TensorEntry("I64", (4, 4, 4), ids("planes-I64")),
+        "vide ∅": TensorEntry("F64", (0, 3), ()),
+    }
+)
+CONTENT = Content(digest_of(WEIGHTS), {"config.json": FileEntry(22, ids("raw"))})
+LAYOUT = Layout(
+    (Shard("model.safetensors", b'{"embed":"..."}', ("embed", "norm", "steps")),),
+    {"model.safetensors.index.json": FileEntry(22, ids("raw"))},
+)
+MANIFEST = Manifest(digest_of(CONTENT), {"docs/README.md": FileEntry(0, ())}, digest_of(LAYOUT))
+PARENT = Digest.of(b"a parent")
+NODE = Node(
+    digest_of(MANIFEST),
+    frozenset({Edge(EdgeKind.PROVENANCE, PARENT, "base"), Edge(EdgeKind.VERSION, PARENT)}),
+    Digest.of(b"a recipe"),
+    "finetune",
+    "tiny",
+)
+ROOT = RepositoryRoot(
+    predecessors=(Digest.of(b"a predecessor"),),
+    nonce=bytes(16),
+    level=1,
+    members={KEY.public: Member(KEY.public, "alice", frozenset(Role), ("*", "team/*"))},
+    thresholds=dict.fromkeys(Role, 1),
+    cuts=(Cut(bytes(32), frozenset(ids("raw")), frozenset(ids("planes-F32"))),),
+)
+STATEMENT = Statement(
+    (Subject(Ref("node", digest_of(NODE)), "tiny"),),
+    NOTE,
+    {"text": "ein Wörtchen", "n": [1, 2.5, None]},
+)
+ENTRY = Entry(
+    repository=digest_of(ROOT.payload()),
+    key=KEY.public,
+    label="alice",
+    previous=(Digest.of(b"an entry"),),
+    root=digest_of(ROOT.payload()),
+    nonce=bytes(range(16)),
+    level=1,
+    moves=(Move("old", None, ()), Move("team/tiny", digest_of(NODE), (Digest.of(b"an entry"),))),
+    claims=(digest_of(STATEMENT.payload()),),
+)
+
+OBJECTS: dict[str, MetaObject] = {
+    "weights": WEIGHTS,
+    "content": CONTENT,
+    "layout": LAYOUT,
+    "manifest": MANIFEST,
+    "node": NODE,
+    "payload-root": ROOT.payload(),
+    "payload-statement": STATEMENT.payload(),
+    "payload-entry": ENTRY.payload(),
+    "signature": KEY.sign(ENTRY.payload()),
+    "unknown": Unknown(
+        "sketch", frozenset({Ref(CHUNK, bytes_id) for bytes_id in ids("raw")}), (1, 1.0)
+    ),
+}
+SUMMARY: Value = {"chunks": ((digest_of(MANIFEST), (Digest.of(b"a pack"),)),)}
+
+
+def body_of(chunk: Chunk) -> bytes:
+    """Returns a stored body of a chunk; another zstd may give another one."""
+    dtype = DTYPES[chunk.dtype]
+    if chunk.base is not None:
+        return fast.encode(chunk.raw, CHUNKS[chunk.base].raw, dtype)
+    return planes.encode(chunk.raw, dtype) if chunk.codec is PLANES else chunk.raw
+
+
+def add_all_objects(writer: PackWriter) -> None:
+    for obj in OBJECTS.values():
+        data = encode(obj)
+        writer.add(Ref(obj.kind, Digest.of(data)), data, raw_bytes=len(data))
+
+
+def add_all_chunks(writer: PackWriter, bodies: dict[str, bytes]) -> None:
+    for name, chunk in CHUNKS.items():
+        bases = ids(chunk.base) if chunk.base else ()
+        number, size = chunk.codec.number, len(chunk.raw)
+        writer.add(
+            Ref(CHUNK, chunk.digest), bodies[name], raw_bytes=size, codec=number, bases=bases
+        )
+
+
+def main() -> None:
+    shutil.rmtree(GOLDEN, ignore_errors=True)
+    bodies = {name: body_of(chunk) for name, chunk in CHUNKS.items()}
+    for folder, contents in (
+        ("objects", {name: encode(obj) for name, obj in OBJECTS.items()}),
+        ("bodies", bodies),
+    ):
+        (GOLDEN / folder).mkdir(parents=True)
+        for name, content in contents.items():
+            (GOLDEN / folder / name).write_bytes(content)
+    with PackWriter(PackKind.META, GOLDEN / "packs") as meta:
+        add_all_objects(meta)
+        meta.finish(SUMMARY)
+    with PackWriter(PackKind.CHUNKS, GOLDEN / "packs") as chunks:
+        add_all_chunks(chunks, bodies)
+        chunks.finish()
+    for pack in (*meta.finished, *chunks.finished):
+        pack.path.rename(GOLDEN / "packs" / f"{pack.pack.hex()}.{pack.index.kind.value}")
+        pack.file.close()
+
+
+if __name__ == "__main__":
+    main()

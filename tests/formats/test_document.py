@@ -1,0 +1,150 @@
+"""``mgit/store/FORMAT.md`` says what the code does: its vectors and tables are run."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mgit import canonical
+from mgit.checkpoint import scanning
+from mgit.codecs import CODECS, fast, planes
+from mgit.digest import Digest
+from mgit.errors import FormatError
+from mgit.objects import DTYPES, KINDS, Content, Payload, encode
+from mgit.objects.dtypes import cut
+from mgit.store import format as packs
+
+DOCUMENT = (Path(packs.__file__).parent / "FORMAT.md").read_text(encoding="utf-8")
+BLOCKS = {
+    name: text.splitlines()
+    for name, text in re.findall(r"(?s)```vectors (\w+)\n(.*?)```", DOCUMENT)
+}
+
+
+def vectors(name: str) -> list[list[str]]:
+    """The lines of a block, each cut at its last columns of ``|``."""
+    width = {"planes": 2, "fast": 3}.get(name, 1)
+    return [[part.strip() for part in line.rsplit("|", width)] for line in BLOCKS[name]]
+
+
+def tables() -> Iterator[list[str]]:
+    """Every row of every table."""
+    for line in DOCUMENT.splitlines():
+        if line.startswith("|"):
+            yield [cell.strip() for cell in line.strip("|").split("|")]
+
+
+@pytest.mark.parametrize(("value", "octets"), vectors("canonical"))
+def test_a_value_has_the_bytes_in_the_document(value: str, octets: str) -> None:
+    expected = eval(value, {}) if "**" in value else ast.literal_eval(value)  # noqa: S307  # our own
+
+    decoded = canonical.decode(bytes.fromhex(octets), limit_bytes=100)
+
+    assert canonical.encode(expected) == bytes.fromhex(octets)
+    assert (decoded, str(decoded)) == (expected, str(expected))  # 1.0 is not 1, nor -0.0 0.0
+
+
+@pytest.mark.parametrize(("why", "octets"), vectors("refused"))
+def test_what_the_document_refuses_is_refused(why: str, octets: str) -> None:
+    with pytest.raises(FormatError):
+        canonical.decode(bytes.fromhex(octets), limit_bytes=100)
+        pytest.fail(why)
+
+
+def test_an_object_has_the_bytes_in_the_document() -> None:
+    ((_, octets),) = vectors("object")
+
+    assert encode(Content(Digest(bytes(32)), {})) == bytes.fromhex(octets)
+
+
+def test_the_pre_authentication_bytes_are_those_in_the_document() -> None:
+    ((_, octets),) = vectors("pae")
+
+    assert Payload("t/x", b"hi", frozenset()).pre_authentication() == bytes.fromhex(octets)
+
+
+@pytest.mark.parametrize(("tensor", "sizes"), vectors("cut"))
+def test_a_tensor_is_cut_as_in_the_document(tensor: str, sizes: str) -> None:
+    dtype, shape = tensor.split(", ", 1)
+
+    found = list(cut(DTYPES[dtype], ast.literal_eval(shape)))
+
+    assert found == [int(size) for size in sizes.split()]
+
+
+@pytest.mark.parametrize(("dtype", "raw", "body"), vectors("planes"))
+def test_codec_1_has_the_vectors_in_the_document(dtype: str, raw: str, body: str) -> None:
+    content, stored = bytes.fromhex(raw), bytes.fromhex(body)
+
+    assert planes.decode(stored, (), len(content)) == content
+    if b"\x28\xb5\x2f\xfd" not in stored:  # zstd may pack otherwise
+        assert planes.encode(content, DTYPES[dtype]) == stored
+
+
+@pytest.mark.parametrize(("dtype", "base", "raw", "body"), vectors("fast"))
+def test_codec_2_has_the_vectors_in_the_document(
+    dtype: str, base: str, raw: str, body: str
+) -> None:
+    parent, content, stored = bytes.fromhex(base), bytes.fromhex(raw), bytes.fromhex(body)
+
+    assert fast.decode(stored, [parent], len(content)) == content
+    assert fast.encode(content, parent, DTYPES[dtype]) == stored
+
+
+def test_every_codec_has_its_page() -> None:
+    pages = re.findall(r"(?m)^### Codec (\d+), (\w+)$", DOCUMENT)
+
+    assert pages == [(str(number), codec.name) for number, codec in CODECS.items()]
+
+
+def test_the_table_of_types_is_the_one_in_the_code() -> None:
+    rows = [row for row in tables() if len(row) == 9 and row[1].isdigit()]
+    halves = [half for row in rows for half in (row[:4], row[5:])]
+
+    documented = {
+        name.strip("`"): (int(bits), int(lane), order.upper())
+        for names, bits, lane, order in halves
+        for name in names.split()
+    }
+
+    assert documented == {
+        name: (dtype.bits, dtype.lane, dtype.order.name) for name, dtype in DTYPES.items()
+    }
+
+
+def test_the_table_of_kinds_is_the_one_in_the_code() -> None:
+    documented = {row[0].strip("`") for row in tables() if len(row) == 4 and "digest" in row[2]}
+
+    assert documented | {"weights", "payload", "chunk"} == KINDS
+
+
+def test_the_list_of_documents_is_the_one_in_the_code() -> None:
+    (line,) = BLOCKS["documents"]
+
+    assert tuple(line.split()) == scanning._DOCUMENTS
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["README", "sub/LICENSE.txt", "notice-2", "a.MD", "b.webp", ".gitattributes", "x.cdx.json"],
+)
+def test_a_document_is_told_by_the_end_of_its_path(path: str) -> None:
+    assert scanning.is_document(path)
+
+
+@pytest.mark.parametrize(
+    "path", ["config.json", "readme/config.json", "a.md.json", "gitattributes"]
+)
+def test_what_behaviour_may_depend_on_is_no_document(path: str) -> None:
+    assert not scanning.is_document(path)
+
+
+def test_the_sizes_of_the_index_are_those_in_the_document() -> None:
+    starts = {row[2]: row[0] for row in tables() if row[0].isdigit() and len(row) == 3}
+
+    assert f"| {packs._FIXED} | 80 R | rows" in DOCUMENT
+    assert starts["digest of the object"] == "0"
+    assert (packs._ROW.size, packs._HEADER.size, packs.TRAILER_BYTES) == (80, 64, 48)
+    assert packs._FIXED == 64 + 256 + 1024
