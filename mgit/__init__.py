@@ -1,0 +1,190 @@
+"""Version control for families of machine-learning models, between peers.
+
+``mgit.open(path)`` gives a repository; each verb of the command line is one function that takes it:
+``mgit.add(repository, path, name)``, ``mgit.log(repository)``, ``mgit.push(repository)``. They are
+imported when they are first used, so that ``import mgit`` costs nothing.
+"""
+
+import os
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mgit.adding import Description, add, export
+    from mgit.comparing import diff
+    from mgit.editing import (
+        add_tags,
+        keep_both,
+        members,
+        note,
+        operations,
+        remove,
+        remove_tags,
+        rename,
+        trust_add,
+        trust_remove,
+        undo,
+    )
+    from mgit.editing import pick as resolve
+    from mgit.errors import MgitError
+    from mgit.repair import check as check_integrity
+    from mgit.repository import Home, Repository
+    from mgit.sync import (
+        Cloned,
+        add_remote,
+        backfill,
+        fetch,
+        pull,
+        push,
+        remotes,
+        remove_remote,
+    )
+    from mgit.viewing import Whoami, log, show, stats, status, verify
+    from mgit.viewing import names as ls
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Description",
+    "Home",
+    "MgitError",
+    "Repository",
+    "add",
+    "add_remote",
+    "add_tags",
+    "backfill",
+    "check_integrity",
+    "clone",
+    "diff",
+    "export",
+    "fetch",
+    "init",
+    "keep_both",
+    "log",
+    "ls",
+    "members",
+    "note",
+    "open",
+    "operations",
+    "pull",
+    "push",
+    "remotes",
+    "remove",
+    "remove_remote",
+    "remove_tags",
+    "rename",
+    "resolve",
+    "show",
+    "stats",
+    "status",
+    "trust_add",
+    "trust_remove",
+    "undo",
+    "verify",
+    "whoami",
+]
+
+# Module -> what is handed on from it. No module of mgit bears the name of one of these.
+_FROM = {
+    "adding": ("Description", "add", "export"),
+    "comparing": ("diff",),
+    "editing": (
+        "add_tags",
+        "keep_both",
+        "members",
+        "note",
+        "operations",
+        "remove",
+        "remove_tags",
+        "rename",
+        "trust_add",
+        "trust_remove",
+        "undo",
+    ),
+    "errors": ("MgitError",),
+    "repository": ("Home", "Repository"),
+    "sync": ("add_remote", "backfill", "fetch", "pull", "push", "remotes", "remove_remote"),
+    "viewing": ("log", "show", "stats", "status", "verify"),
+}
+_PLACES = {name: (module, name) for module, names in _FROM.items() for name in names} | {
+    "check_integrity": ("repair", "check"),
+    "ls": ("viewing", "names"),
+    "resolve": ("editing", "pick"),
+}
+
+
+def __getattr__(name: str) -> object:
+    """Returns what is handed on from a module below, which is imported now."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _PLACES[name]
+    found: object = getattr(import_module(f"{__name__}.{module}"), attribute)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def open(path: str | os.PathLike[str] = ".", home: "Home | None" = None) -> "Repository":
+    """Returns the repository that ``path`` lies in.
+
+    Args:
+        path: A folder or file.
+        home: Keys and trust; else those that the environment names. So below.
+
+    Raises:
+        NotFoundError: It lies in none.
+    """
+    from mgit.repository import Repository
+
+    return Repository.open(Path(path), home or _home())
+
+
+def init(folder: str | os.PathLike[str], home: "Home | None" = None, *, label: str) -> "Repository":
+    """Makes a repository, owned by the person's key; see ``mgit.editing.init``."""
+    from mgit.editing import init
+
+    return init(Path(folder), home or _home(), label=label)
+
+
+def clone(
+    url: str,
+    folder: str | os.PathLike[str],
+    home: "Home | None" = None,
+    *,
+    select: str = "",
+    weights: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+) -> "Cloned":
+    """Makes a copy of a repository in a folder; see ``mgit.sync.clone``."""
+    from mgit.sync import clone
+
+    return clone(
+        url,
+        Path(folder),
+        home or _home(),
+        select=select,
+        weights=weights,
+        progress=progress or _silent,
+    )
+
+
+def whoami(repository: "Repository | None" = None, home: "Home | None" = None) -> "Whoami":
+    """Returns the key that signs, and what it may do; see ``mgit.viewing.whoami``."""
+    from mgit.viewing import whoami
+
+    return whoami(repository.home if repository else home or _home(), repository)
+
+
+def _home() -> "Home":
+    from mgit.repository import Home
+
+    return Home.from_environment(os.environ)
+
+
+def _silent(_done: int, _total: int) -> None:
+    """Reports no progress."""

@@ -5,7 +5,7 @@ every cell of every command.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
@@ -78,8 +78,8 @@ def rendered(blocks: Iterable[Block], look: Look) -> Iterator[str]:
         match block:
             case Line(cells):
                 yield "".join(_shown(cell, look) for cell in cells).rstrip()
-            case Table():
-                yield from (block.indent + text for text in _table(block, look))
+            case Table() as table:
+                yield from (table.indent + text for text in _table(table, look))
             case _:
                 assert_never(block)
 
@@ -93,13 +93,9 @@ def clean(text: str) -> str:
 
 def as_json(value: object) -> object:
     """Returns a value of mgit as JSON values: ids as ``sha256:<hex>``, sets sorted."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: as_json(getattr(value, field.name)) for field in fields(value)}
     match value:
         case None | bool() | int() | float() | str():
             return value
-        case Enum():
-            return as_json(value.value)
         case Mapping():
             return {str(as_json(key)): as_json(item) for key, item in value.items()}
         case AbstractSet():
@@ -107,7 +103,15 @@ def as_json(value: object) -> object:
         case list() | tuple():
             return [as_json(item) for item in value]
         case _:
-            return str(value)  # a digest, a path
+            return _other_as_json(value)
+
+
+def _other_as_json(value: object) -> object:
+    if isinstance(value, Enum):
+        return as_json(value.value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: as_json(getattr(value, field.name)) for field in fields(value)}
+    return str(value)  # a digest, a path
 
 
 def _as_mapping(document: object) -> Mapping[str, object]:
@@ -122,9 +126,10 @@ def _table(table: Table, look: Look) -> Iterator[str]:
     if not rows:
         return
     columns = [n for n in range(len(rows[0])) if any(_text(row[n], look) for row in rows)]
-    titles = [[Styled(headings[n].upper(), "heading") for n in columns]] if headings else []
-    body = [[row[n] for n in columns] for row in rows]
-    shown = [*titles, *body]
+    body: list[list[Cell]] = [[row[n] for n in columns] for row in rows]
+    shown = list(body)
+    if headings:
+        shown.insert(0, [Styled(headings[n].upper(), "heading") for n in columns])
     widths = [max(len(_text(row[n], look)) for row in shown) for n in range(len(columns))]
     is_number = [_is_number(cell) for cell in body[0]]
     for row in shown:

@@ -110,7 +110,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One safetensors file: the header's length in eight bytes, the header, tensors in ``order``."""
+    """One safetensors file: length of the header in 8 bytes, the header, tensors in ``order``."""
 
     path: str
     header: bytes

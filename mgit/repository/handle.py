@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -11,7 +11,7 @@ import tomli_w
 
 from mgit.digest import Digest
 from mgit.errors import FormatError, NotFoundError, TrustError, UsageError
-from mgit.objects import Content, Layout, Manifest, Ref, Weights, decode
+from mgit.objects import Content, Layout, Manifest, PackId, Ref, Weights, decode
 from mgit.repository.history import History, genesis_documents, read_history
 from mgit.repository.home import Home, Identity, read_toml
 from mgit.store import Facts, Store
@@ -34,6 +34,7 @@ class Repository:
     folder: Path
     home: Home
     store: Store
+    _read: dict[frozenset[PackId], History] = field(default_factory=dict, repr=False)
 
     @classmethod
     def open(cls, path: Path, home: Home) -> Self:
@@ -69,9 +70,14 @@ class Repository:
         return found[0]
 
     def history(self) -> History:
-        """Returns what the repository holds now."""
+        """Returns what the repository holds now; reads nothing if no pack has come or gone."""
         self.store.refresh()
-        return read_history(self.store, self.id)
+        packs = frozenset(self.store.catalog.packs)
+        if packs not in self._read:
+            history = read_history(self.store, self.id)
+            self._read.clear()
+            self._read[packs] = history
+        return self._read[packs]
 
     def identity(self) -> Identity:
         """Returns the key that signs here."""
@@ -93,10 +99,7 @@ class Repository:
             TrustError: The folder belongs to another user and was not trusted.
         """
         self.check_writable()
-        with machine_errors("locking the repository"):
-            (self.folder / "local").mkdir(parents=True, exist_ok=True)
-            lock = locked(self.folder / "local" / "lock")
-        with lock:
+        with locked(self.folder / "local" / "lock"):
             yield
 
     def check_writable(self) -> None:

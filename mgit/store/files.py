@@ -71,9 +71,12 @@ def write_whole(target: Path, content: bytes, *, mode: int = 0o666) -> None:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Holds an exclusive lock between processes of this machine; it ends with the process."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    with machine_errors(f"locking {path.parent}"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with machine_errors(f"locking {path.parent}"):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)

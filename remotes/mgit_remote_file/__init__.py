@@ -89,6 +89,15 @@ class FileRemote:
                 raise
             _sync(folder)
         self._kinds[pack] = source.listing.kind
+        self._write_listing(folder)
+
+    def _write_listing(self, folder: Path) -> None:
+        """Lists the packs in a file, for servers of static files that cannot list a folder."""
+        lines = [f"{listing.file_name} {listing.size_bytes}\n" for listing in self.packs()]
+        with _remote_errors(self._path):
+            partial = folder / f".list.{secrets.token_hex(8)}.part"
+            partial.write_text("".join(lines))
+            partial.replace(folder / "list")
 
     def _packs_folder(self) -> Path:
         for folder in (self._path / ".mgit", self._path):

@@ -3,8 +3,10 @@
 import ast
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from safetensors.numpy import save_file
 
@@ -22,7 +24,7 @@ SOURCE = Path(reader.__file__).read_text(encoding="utf-8")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with tiny tensors (stored raw), larger ones (in planes), and files of every sort."""
     folder = tmp_path_factory.mktemp("checkpoint")
-    tensors = {
+    tensors: dict[str, npt.NDArray[Any]] = {
         "bias": np.arange(3, dtype=np.float32),
         "scale": np.array(2.0, np.float16),
         "none": np.zeros((0, 4), np.float64),
