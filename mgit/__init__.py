@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mgit.adding import Description, add, export
+    from mgit.adding.add import Description, add
+    from mgit.adding.export import export
     from mgit.comparing import diff
     from mgit.editing import (
         add_tags,
@@ -31,16 +32,8 @@ if TYPE_CHECKING:
     from mgit.errors import MgitError
     from mgit.repair import check as check_integrity
     from mgit.repository import Home, Repository
-    from mgit.sync import (
-        Cloned,
-        add_remote,
-        backfill,
-        fetch,
-        pull,
-        push,
-        remotes,
-        remove_remote,
-    )
+    from mgit.sync import Cloned, backfill, fetch, pull, push
+    from mgit.sync.remotes import add_remote, remotes, remove_remote
     from mgit.viewing import Whoami, log, show, stats, status, verify
     from mgit.viewing import names as ls
 

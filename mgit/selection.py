@@ -128,8 +128,8 @@ class Selection:
         return self._history.lineage
 
     def all(self) -> frozenset[Digest]:
-        """Returns every node."""
-        return frozenset(self._history.nodes)
+        """Returns every node of this repository."""
+        return self._history.own_nodes
 
     def remotes(self) -> Collection[str]:
         """Returns the names of the remotes."""

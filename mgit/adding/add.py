@@ -41,7 +41,7 @@ class Description:
 
     Attributes:
         parents: ``SELECTOR`` or ``SELECTOR=ROLE`` of the models it was made from.
-        operation: How it was made.
+        operation: How it was made; empty: ``import``, or ``derive`` if it has parents.
         type: Kind of model; empty: taken from its ``config.json`` if there is one.
         message: Why, in words.
         tags: Tags it gets.
@@ -49,7 +49,7 @@ class Description:
     """
 
     parents: Sequence[str] = ()
-    operation: str = "import"
+    operation: str = ""
     type: str = ""
     message: str = ""
     tags: Sequence[str] = ()
@@ -140,7 +140,8 @@ def _publish(task: _Task, parts: Parts, writer: PackWriter) -> Added:
         repository.store.install(packs)  # damaged chunks were written again
         return Added(current, is_new=False, raw_bytes=raw, stored_bytes=stored, is_aside=is_aside)
     model_type = description.type or _type_of(task.checkpoint)
-    node = Node(manifest, frozenset(edges), None, description.operation, model_type)
+    operation = description.operation or ("derive" if description.parents else "import")
+    node = Node(manifest, frozenset(edges), None, operation, model_type)
     node_id = digest_of(node)
     step = Step(
         verb=f"add {task.name}",

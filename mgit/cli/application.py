@@ -112,7 +112,7 @@ def _show_version(value: bool) -> None:  # typer calls it
 @app.callback()
 def _options(
     *,
-    folder: Annotated[  # the callbacks note the options; so below
+    started_in: Annotated[  # the callbacks note the options; so below
         Path | None,
         typer.Option("-C", metavar="DIR", help="Run as if started in DIR.", callback=_take),
     ] = None,

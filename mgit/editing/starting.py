@@ -1,6 +1,7 @@
 """A new repository, and the key of the person who makes it."""
 
 import secrets
+import shutil
 from pathlib import Path
 
 from mgit.errors import UsageError
@@ -8,6 +9,8 @@ from mgit.objects import LEVEL, Member, PackKind, RepositoryRoot, Role, digest_o
 from mgit.repository import FOLDER, Home, Identity, Repository, add_objects
 from mgit.signing import SigningKey
 from mgit.store.files import machine_errors
+
+_PARTIAL = ".part"
 
 
 def init(folder: Path, home: Home, *, label: str) -> Repository:
@@ -32,17 +35,30 @@ def init(folder: Path, home: Home, *, label: str) -> Repository:
         members={member.key: member},
         thresholds=dict.fromkeys(Role, 1),
     )
-    payload = root.payload()
-    repository_id = digest_of(payload)
     with machine_errors(f"making a repository in {folder}"):
-        (folder / FOLDER / "packs").mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        _sweep(folder)
+        partial = folder.absolute() / f"{FOLDER}-{secrets.token_hex(8)}{_PARTIAL}"
+        (partial / "packs").mkdir(parents=True)
+        _fill(Repository.at(partial, home), root, identity)
+        partial.rename(folder / FOLDER)  # so that there is a whole repository, or none
     repository = Repository.at(folder.absolute() / FOLDER, home)
-    repository.write_settings({"repository": str(repository_id)})
+    home.accept(repository.id, "made here")
+    return repository
+
+
+def _fill(repository: Repository, root: RepositoryRoot, identity: Identity) -> None:
+    payload = root.payload()
+    repository.write_settings({"repository": str(digest_of(payload))})
     with repository.store.writer(PackKind.META) as writer:
         add_objects(writer, repository, [payload, identity.key.sign(payload)])
         repository.store.install(writer.finish())
-    home.accept(repository_id, "made here")
-    return repository
+
+
+def _sweep(folder: Path) -> None:
+    """Removes what an init that was killed left behind."""
+    for partial in folder.glob(f"{FOLDER}-*{_PARTIAL}"):
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def own_identity(home: Home, label: str) -> Identity:

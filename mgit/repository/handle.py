@@ -81,8 +81,7 @@ class Repository:
 
     def identity(self) -> Identity:
         """Returns the key that signs here."""
-        chosen = self.settings().get("key")
-        return self.home.identity(chosen if isinstance(chosen, str) else None)
+        return self.home.identity()
 
     def part(self, kind: type[Part], digest: Digest) -> Part:
         """Returns a part of a manifest; AbsentError where it is not here."""

@@ -72,6 +72,18 @@ class History:
         """Statements by payload digest; their signatures are checked by ``signers``."""
         return {d: Statement.from_payload(p) for d, p in self._of_type(STATEMENT_TYPE)}
 
+    @cached_property
+    def own_nodes(self) -> frozenset[Digest]:
+        """The nodes that an entry of this repository ever pointed to, and their ancestors.
+
+        Packs may hold nodes of other repositories beside them.
+        """
+        entries = self.ledger.entries.values()
+        own = [entry for entry in entries if entry.repository == self.repository]
+        targets = {move.target for entry in own for move in entry.moves if move.target}
+        here = targets & self.nodes.keys()
+        return frozenset(here.union(*(self.lineage.ancestors(node) for node in here)))
+
     def signers(self, payload: Digest) -> frozenset[bytes]:
         """Returns the keys that signed a payload; forged signatures are as if they were absent."""
         if payload not in self._signers:

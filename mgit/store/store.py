@@ -137,9 +137,7 @@ class Store:
             write_whole(self.packs_folder / "list", ("\n".join(lines) + "\n").encode())
 
     def _sweep(self) -> None:
-        if not self.incoming.is_dir():
-            return
-        for path in self.incoming.glob("*.part"):
+        for path in (*self.incoming.glob("*.part"), *self.packs_folder.glob(".*.part")):
             with contextlib.suppress(OSError):  # busy, or somebody else sweeps it
                 is_fresh = time.time() - path.stat().st_mtime < _FRESH_S
                 if not is_fresh and is_unlocked(path):

@@ -14,7 +14,7 @@ from mgit.selection import Selection
 from mgit.store.files import machine_errors
 from mgit.sync.peer import Peer, meet
 from mgit.sync.receiving import Fetched, Progress, read_metadata, receive, silent
-from mgit.sync.remotes import Source, absolute_url, keep_source, remotes, source_of
+from mgit.sync.remotes import Source, absolute_url, remotes, source_of, write_first_settings
 
 _PIN_DIGITS = 12
 
@@ -84,7 +84,8 @@ def clone(
 def _folder_for(folder: Path, home: Home, url: str) -> Repository:
     repository = Repository.at(folder.absolute() / FOLDER, home)
     if repository.folder.exists():
-        if remotes(repository).get("origin") == url:
+        is_begun = not repository.settings() and not repository.store.catalog.packs
+        if is_begun or remotes(repository).get("origin") == url:
             return repository  # an earlier clone was cut off
         raise UsageError(f"{folder} is a repository already", hint=f"mgit -C {folder} fetch")
     if folder.exists() and any(folder.iterdir()):
@@ -134,8 +135,7 @@ def _fill(
     is_new_folder = not repository.folder.parent.exists()
     with machine_errors(f"making {repository.folder.parent}"):
         (repository.folder / "packs").mkdir(parents=True, exist_ok=True)
-    repository.write_settings({"repository": str(repository_id)})
-    keep_source(repository, source)
+    write_first_settings(repository, repository_id, source)
     try:
         return receive(repository, source, peer.remote, progress)
     except BaseException:

@@ -103,7 +103,7 @@ def receive(repository: Repository, source: Source, remote: Remote, progress: Pr
     arrived = unknown_metadata(repository, peer)
     after = before.with_objects({ref.digest: obj for ref, obj in arrived.items()})
     require_same_repository(peer, after)
-    travel = travelling(after, _selected(repository, after, source.select))
+    travel = travelling(after, selected_nodes(repository, after, source.select))
     joint = Joint(repository, peer, dict(travel.objects))
     parts, lacking = joint.parts_of(after, travel.nodes)
     objects = with_unknown_kinds(joint.objects, joint.read)
@@ -191,9 +191,10 @@ def require_same_repository(peer: Peer, history: History) -> None:
         )
 
 
-def _selected(repository: Repository, history: History, selector: str) -> frozenset[Digest]:
+def selected_nodes(repository: Repository, history: History, selector: str) -> frozenset[Digest]:
+    """Returns the nodes of a selection; all of the repository's where nothing is selected."""
     if not selector:
-        return frozenset(history.nodes)
+        return history.own_nodes
     return Selection(repository, history).nodes(selector)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mgit.digest import Digest
 from mgit.errors import NotFoundError, UsageError
 from mgit.objects.grammar import check_remote_name
 from mgit.remote import connect, scheme_of
@@ -56,13 +57,14 @@ def remove_remote(repository: Repository, name: str) -> None:
     _write(repository, {name: None}, f"remote remove {name}")
 
 
-def keep_source(repository: Repository, source: Source) -> None:
-    """Writes the remote that a new copy comes from, with its filter."""
+def write_first_settings(repository: Repository, repository_id: Digest, source: Source) -> None:
+    """Writes the settings of a new copy: what it is a copy of, where it came from, its filter."""
     described: dict[str, object] = {"url": source.url, "weights": source.weights}
     if source.select:
         described["select"] = source.select
-    before = repository.settings()
-    repository.write_settings({**before, "remotes": {source.name: described}})
+    repository.write_settings(
+        {"repository": str(repository_id), "remotes": {source.name: described}}
+    )
     log_operation(repository, f"clone {source.url}")
 
 

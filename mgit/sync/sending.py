@@ -30,12 +30,12 @@ from mgit.repository import (
     presence,
     read_parts,
 )
-from mgit.selection import Selection
 from mgit.store import FinishedPack, PackWriter
 from mgit.sync.peer import Peer, index_path, keep_index, meet
 from mgit.sync.receiving import (
     Progress,
     conflicted_names,
+    selected_nodes,
     silent,
     unknown_metadata,
 )
@@ -186,7 +186,7 @@ def _names_at(peer: Peer, joint: History) -> Names:
 
 
 def _plan(repository: Repository, history: History, peer: Peer, selector: str) -> _Plan:
-    selected = Selection(repository, history).nodes(selector) if selector else history.nodes.keys()
+    selected = selected_nodes(repository, history, selector)
     travel = travelling(history, selected)
     objects = dict(travel.objects)
     chunks: list[Digest] = []

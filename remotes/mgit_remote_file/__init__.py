@@ -3,11 +3,14 @@
 A disk, a stick, a network mount, a synced folder. Symbolic links inside it are not followed.
 """
 
+import contextlib
 import errno
+import fcntl
 import os
 import re
 import secrets
 import stat
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,9 +20,11 @@ from mgit.digest import Digest
 from mgit.errors import ForbiddenError, MachineError, NotFoundError, PackMissingError, RemoteError
 from mgit.objects import PackId, PackKind
 from mgit.remote import MAX_READ_BYTES, PackListing, PackSource
+from mgit.store.files import is_unlocked, sync_folder
 
 _PACK_NAME = re.compile(r"([0-9a-f]{64})\.(meta|chunks)")
 _STEP_BYTES = 4 << 20
+_FRESH_S = 60  # between creating a file and locking it lies an instant
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
@@ -80,6 +85,7 @@ class FileRemote:
                 return
             incoming = folder.parent / "incoming"
             incoming.mkdir(exist_ok=True)
+            _sweep(incoming)
             partial = incoming / f"{secrets.token_hex(16)}.part"
             try:
                 _copy(source, partial)
@@ -87,7 +93,7 @@ class FileRemote:
             except BaseException:
                 partial.unlink(missing_ok=True)
                 raise
-            _sync(folder)
+            sync_folder(folder)
         self._kinds[pack] = source.listing.kind
         self._write_listing(folder)
 
@@ -130,18 +136,19 @@ def _is_folder(path: Path) -> bool:
 def _copy(source: PackSource, target: Path) -> None:
     size = source.listing.size_bytes
     with target.open("xb") as file:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX)  # tells a sweep that it is being written
         for start in range(0, size, _STEP_BYTES):
             file.write(source.read(start, min(start + _STEP_BYTES, size)))
         file.flush()
         os.fsync(file.fileno())
 
 
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _sweep(incoming: Path) -> None:
+    """Removes what writers that were killed left behind."""
+    for path in incoming.glob("*.part"):
+        with contextlib.suppress(OSError):  # busy, or somebody else sweeps it
+            if time.time() - path.stat().st_mtime > _FRESH_S and is_unlocked(path):
+                path.unlink()
 
 
 @contextmanager

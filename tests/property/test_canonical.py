@@ -56,11 +56,12 @@ def loose(value: object, choose: Callable[[list[bytes]], bytes]) -> bytes:
         case float():
             wide = b"\xcb" + struct.pack(">d", value)
             return choose([wide, *_single(value)])
-        case str():
-            content = value.encode()
-            return choose(_lengths(content, [(0xA0, 31)], b"\xd9\xda\xdb")) + content
-        case bytes():
-            return choose(_lengths(value, [], b"\xc4\xc5\xc6")) + value
+        case str() | bytes():
+            short, tags = (
+                ([(0xA0, 31)], b"\xd9\xda\xdb") if isinstance(value, str) else ([], b"\xc4\xc5\xc6")
+            )
+            content = value.encode() if isinstance(value, str) else value
+            return choose(_lengths(content, short, tags)) + content
         case tuple():
             head = choose(_lengths(value, [(0x90, 15)], b"\0\xdc\xdd"))
             return head + b"".join(loose(item, choose) for item in value)
