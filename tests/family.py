@@ -8,18 +8,15 @@ import hashlib
 import json
 import random
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mgit import adding, editing, sync
 from mgit.digest import Digest
 from mgit.objects import Edge, EdgeKind, Node
-from mgit.objects import digest_of as digest_of
-from mgit.repair import check
-from mgit.repository import FOLDER, Home, Repository, Step, record
+from mgit.repository import Home, Repository
 from mgit.selection import Selection
-from mgit.signing import key_text
 
 TENSORS = ("embedding", "layer.0", "layer.1", "head")
 
@@ -42,7 +39,9 @@ class Person:
     def init(self, folder: str = "") -> Repository:
         return editing.init(self.root / (folder or self.name), self.home, label=self.name)
 
-    def clone(self, url: str, folder: str = "", *, select: str = "", weights: bool = True) -> Repository:
+    def clone(
+        self, url: str, folder: str = "", *, select: str = "", weights: bool = True
+    ) -> Repository:
         editing.own_identity(self.home, self.name)
         target = self.root / (folder or self.name)
         return sync.clone(url, target, self.home, select=select, weights=weights).repository
@@ -82,11 +81,19 @@ def write_checkpoint(folder: Path, tensors: Mapping[str, Sequence[float]], note:
 
 
 def add(
-    repository: Repository, name: str, tensors: Mapping[str, Sequence[float]], *parents: str, **more: object
+    repository: Repository,
+    name: str,
+    tensors: Mapping[str, Sequence[float]],
+    *parents: str,
+    **more: object,
 ) -> Digest:
-    source = repository.folder.parent.parent / "checkpoints" / hashlib.sha256(
-        f"{name}{repository.folder}{sorted(tensors.items())}".encode()
-    ).hexdigest()[:16]
+    source = (
+        repository.folder.parent.parent
+        / "checkpoints"
+        / hashlib.sha256(
+            f"{name}{repository.folder}{sorted(tensors.items())}".encode()
+        ).hexdigest()[:16]
+    )
     write_checkpoint(source, tensors)
     description = adding.Description(parents=parents, **more)  # type: ignore[arg-type]
     return adding.add(repository, source, name, description=description).node

@@ -12,7 +12,7 @@ nothing of version control.
 
 import argparse
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,11 +86,12 @@ def finetune(
     rewrite(source, target, replaced)
 
 
-def evaluate(folder: Path) -> "Score":
-    """Returns how well a checkpoint finds 256 docstrings that no fine-tune has seen."""
+def evaluate(folders: Sequence[Path]) -> "list[Score]":
+    """Returns how well each checkpoint finds 256 docstrings that no fine-tune has seen."""
     import code_search  # noqa: PLC0415 - as in finetune
 
-    return code_search.score(code_search.load_encoder(folder), code_search.split_pairs()[1])
+    held_out = code_search.split_pairs()[1]
+    return [code_search.score(code_search.load_encoder(folder), held_out) for folder in folders]
 
 
 def prune(source: Path, target: Path, *, fraction: float) -> None:
@@ -185,8 +186,8 @@ def _tiny(chosen: argparse.Namespace) -> str:
 
 def _evaluate(chosen: argparse.Namespace) -> str:
     """Measures how well held-out docstrings are found."""
-    score = evaluate(chosen.folder)
-    return f"MRR {score.mrr:.3f}  top-1 {score.top1:.3f}"
+    scores = zip(chosen.folders, evaluate(chosen.folders), strict=True)
+    return "\n".join(f"MRR {s.mrr:.3f}  top-1 {s.top1:.3f}  {folder}" for folder, s in scores)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -210,7 +211,7 @@ def _parser() -> argparse.ArgumentParser:
     tiny = command(_tiny, "target")
     for seeded in (finetuned, nudged, tiny):
         seeded.add_argument("--seed", type=int, default=0)
-    command(_evaluate, "folder")
+    command(_evaluate).add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     return parser
 
 

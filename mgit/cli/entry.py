@@ -1,5 +1,6 @@
 """From the words of a command line to an exit code."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -7,7 +8,7 @@ from typing import TextIO
 
 from mgit.cli import verbs
 from mgit.cli.application import program
-from mgit.cli.failures import failure_of, tell
+from mgit.cli.failures import INTERRUPTED, failure_of, tell
 from mgit.cli.page import Page
 from mgit.cli.session import Session, running
 
@@ -22,10 +23,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with running(Session(os.environ, sys.stderr)) as session:
         try:
             return _run(words, session)
-        except BrokenPipeError:
+        except BrokenPipeError:  # whoever read our output has seen enough
             _forget(sys.stdout)
             return 0
-        except BaseException as error:  # noqa: BLE001  # whatever it is, it gets an exit code
+        except SystemExit as done:  # the parser ends so after completion
+            return done.code if isinstance(done.code, int) else 0
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # each has an exit code
             session.is_json = session.is_json or "--json" in words  # the parser may not know yet
             failure = failure_of(error, _words_of(error, session))
             tell(failure, session, sys.stderr)
@@ -35,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(words: Sequence[str], session: Session) -> int:
     verbs.load()
     outcome = program().main(args=words, prog_name="mgit", standalone_mode=False)
+    if outcome == INTERRUPTED:
+        raise KeyboardInterrupt
     if not isinstance(outcome, Page):  # help, version: printed, and an exit code
         return int(outcome or 0)
     from mgit.cli.output import write
@@ -51,5 +56,5 @@ def _words_of(error: BaseException, session: Session) -> str:
 
 def _forget(stream: TextIO) -> None:
     """Lets nothing more be written to a closed pipe, also when Python flushes at its end."""
-    with open(os.devnull, "w") as nowhere:  # noqa: PTH123  # not a path of ours
+    with contextlib.suppress(OSError), open(os.devnull, "w") as nowhere:  # noqa: PTH123  # no path
         os.dup2(nowhere.fileno(), stream.fileno())

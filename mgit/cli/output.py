@@ -47,7 +47,7 @@ class Look:
         environment = session.environment
         is_unwanted = session.is_colorless or environment.get("NO_COLOR")
         is_able = stream.isatty() and environment.get("TERM") != "dumb"
-        is_ascii = not _can_show("│●", getattr(stream, "encoding", None) or "utf-8")
+        is_ascii = not _can_show("│●", _encoding(stream))
         return cls(bool(is_able and not is_unwanted), session.is_verbose, is_ascii)
 
 
@@ -183,3 +183,13 @@ def _can_show(text: str, encoding: str) -> bool:
     except (UnicodeEncodeError, LookupError):
         return False
     return True
+
+
+def _encodable(text: str, stream: TextIO) -> str:
+    """Returns text that a stream takes: a message in Greek is no reason to fail."""
+    encoding = _encoding(stream)
+    return text.encode(encoding, "replace").decode(encoding)
+
+
+def _encoding(stream: TextIO) -> str:
+    return getattr(stream, "encoding", None) or "utf-8"

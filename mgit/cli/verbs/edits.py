@@ -114,5 +114,5 @@ def operation_log() -> Page:
 
 
 def _operation_cells(done: "Operation") -> list[Cell]:
-    state = "" if done.is_undoable else "cannot be undone, or was"
+    state = "" if done.is_undoable else "not undoable"
     return [done.number, done.time, done.verb, state]

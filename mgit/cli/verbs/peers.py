@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mgit.cli.application import group, verb
-from mgit.cli.page import Block, Cell, Page, Table, counted, line, listed, record, size, titled
+from mgit.cli.page import Block, Cell, Page, Table, counted, line, listed, size, titled
 from mgit.cli.progress import progress
 from mgit.cli.session import session
 from mgit.cli.verbs.words import OwnLabel, SelectedSome, label_or_login
@@ -116,13 +116,24 @@ def _cloned(cloned: "Cloned", address: str, target: Path) -> Page:
     where = address.partition("#")[0]
     met = f"first contact with repository {cloned.repository_id.short}: ask its owner for its id;"
     first = (met, f"to be sure which one you get: mgit clone {where}#{cloned.repository_id.hex()}")
-    done = f"{counted(cloned.nodes, 'node')}, {size(cloned.received_bytes)} of weights"
     return Page(
-        {**record(cloned, folder=target), "repository": cloned.repository.folder},
+        {
+            "folder": target,
+            "repository": cloned.repository_id,
+            "is_first_contact": cloned.is_first_contact,
+            "nodes": cloned.nodes,
+            "received_bytes": cloned.received_bytes,
+            "conflicts": cloned.conflicts,
+        },
         answer=tuple(listed(_SETTLE, [(titled(name),) for name in cloned.conflicts])),
-        done=(line("cloned ", done, " into ", str(target)),),
+        done=(line(f"cloned {_arrived(cloned.nodes, cloned.received_bytes)} into {target}"),),
         advice=first if cloned.is_first_contact else (),
     )
+
+
+def _arrived(nodes: int, received_bytes: int) -> str:
+    weights = f", {size(received_bytes)} of weights" if received_bytes else ""
+    return f"{counted(nodes, 'node')}{weights}"
 
 
 @verb("fetch", "mgit fetch", "mgit fetch lab 'descendants(minilm)'")
@@ -181,9 +192,12 @@ def _is_path(word: str) -> bool:
 
 
 def _fetched(fetched: "Fetched") -> Iterator[Block]:
-    amount = f"{counted(fetched.nodes, 'new node')}, {size(fetched.received_bytes)} of weights"
-    is_nothing = not (fetched.objects or fetched.received_bytes)
-    yield line(f"{fetched.remote}: ", "nothing new" if is_nothing else amount)
+    arrived = "nothing new"
+    if fetched.objects:
+        arrived = counted(fetched.objects, "new object")
+    if fetched.nodes or fetched.received_bytes:
+        arrived = _arrived(fetched.nodes, fetched.received_bytes)
+    yield line(f"{fetched.remote}: {arrived}")
     yield Table(
         [
             (titled(change.name), _short(change.before), "->", _short(change.after))
