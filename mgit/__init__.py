@@ -108,14 +108,16 @@ _PLACES = {name: (module, name) for module, names in _FROM.items() for name in n
 }
 
 
-def __getattr__(name: str) -> object:
-    """Returns what is handed on from a module below, which is imported now."""
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, attribute = _PLACES[name]
-    found: object = getattr(import_module(f"{__name__}.{module}"), attribute)
-    globals()[name] = found
-    return found
+if not TYPE_CHECKING:  # else a type checker would believe that mgit has any attribute
+
+    def __getattr__(name: str) -> object:
+        """Returns what is handed on from a module below, which is imported now."""
+        if name not in _PLACES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module, attribute = _PLACES[name]
+        found = getattr(import_module(f"{__name__}.{module}"), attribute)
+        globals()[name] = found
+        return found
 
 
 def __dir__() -> list[str]:

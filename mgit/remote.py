@@ -17,7 +17,7 @@ MAX_READ_BYTES = 16 << 20
 ENTRY_POINTS = "mgit.remotes"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class PackListing:
     """One pack at a remote.
 

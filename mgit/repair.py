@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mgit.digest import Digest
 from mgit.errors import AbsentError, FormatError, MgitError
 from mgit.objects import CHUNK, ENTRY_TYPE, Entry, Node, Ref, decode
-from mgit.repository import History, Presence, Repository, absences, presence, read_parts
+from mgit.repository import History, Repository, absences, is_lost, read_parts
 from mgit.roots import closure
 from mgit.selection import Selection
 from mgit.store import Place
@@ -113,7 +113,7 @@ def _note(repository: Repository, bad: dict[Place, str]) -> None:
     store = repository.store
     known = frozenset(store.catalog.damaged)
     for pack in sorted({pack for pack, _ in known} - {place.pack for place in bad}):
-        store.damage.append({"healed": pack.hex()})
+        store.note_damage({"healed": pack.hex()})
     for place, reason in bad.items():
         if (place.pack, place.row.ref.digest) not in known:
             store.reader.report(place, reason)
@@ -136,11 +136,8 @@ def _damages(
 def _lost(repository: Repository, history: History) -> list[Digest]:
     """Returns the nodes that are not complete although nobody said so."""
     promised = absences(repository)
-    return [
-        digest
-        for digest, node in sorted(history.nodes.items())
-        if digest not in promised and presence(repository, node) is not Presence.COMPLETE
-    ]
+    nodes = sorted(history.nodes.items())
+    return [d for d, node in nodes if d not in promised and is_lost(repository, node)]
 
 
 def _rests_on(repository: Repository, node: Node) -> set[Digest]:

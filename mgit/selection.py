@@ -239,7 +239,7 @@ class Selection:
                 titles.update(dict.fromkeys(targets, f"@{names.label_of(key)}/{name}"))
         for name in reversed(names.names()):
             for target in names.resolve(name):
-                for old in self.lineage.version_ancestors(target):
+                for old in self.lineage.version_ancestors(target) & self._history.nodes.keys():
                     titles[old] = f"{name}@v{self.lineage.version_number(old)}"
         for name in reversed(names.names()):
             titles.update(self._current_titles(name))

@@ -20,7 +20,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 WIDTH = 96
 RELATIVES = Path(__file__).with_name("relatives.py")
 # What the children may see of our environment; the rest could change what mgit says or does.
-PASSED_ON = ("PATH", "SYSTEMROOT", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH")
+PASSED_ON = ("PATH", "HOME", "SYSTEMROOT", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH")
 
 Words: TypeAlias = Sequence[str]
 Teller = TypeVar("Teller")
@@ -35,7 +35,7 @@ class Ran:
     err: str
 
 
-# Runs commands in a folder with an environment, all at the same time where it can.
+# Runs ``mgit`` with each of some words, in a folder and with an environment.
 Launch: TypeAlias = Callable[[Sequence[Words], Path, Mapping[str, str]], list[Ran]]
 
 
@@ -43,11 +43,20 @@ class ClaimError(Exception):
     """Something that the story says is not so."""
 
 
-def in_processes(commands: Sequence[Words], folder: Path, environment: Mapping[str, str]) -> list[Ran]:
-    """Runs each command as a process of its own; those of one call run at the same time."""
+def mgit_in_processes(
+    commands: Sequence[Words], folder: Path, environment: Mapping[str, str]
+) -> list[Ran]:
+    """Runs each command as a process of its own, as a shell does; those of one call at once."""
+    return python_in_processes([("-m", "mgit", *words) for words in commands], folder, environment)
+
+
+def python_in_processes(
+    commands: Sequence[Words], folder: Path, environment: Mapping[str, str]
+) -> list[Ran]:
+    """Runs this Python with each of some words, all at the same time."""
     started = [
         subprocess.Popen(  # noqa: S603 - the words are written in this example
-            words,
+            (sys.executable, *words),
             cwd=folder,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
@@ -64,20 +73,17 @@ def in_processes(commands: Sequence[Words], folder: Path, environment: Mapping[s
 def mgit_in_this_process(
     commands: Sequence[Words], folder: Path, environment: Mapping[str, str]
 ) -> list[Ran]:
-    """Runs ``python -m mgit …`` by calling it: half a second a command is saved.
-
-    The story takes half a minute less, which a test that runs on every change cares about.
-    """
-    return [_called(words[3:], folder, environment) for words in commands]
+    """Runs each command by calling mgit: that saves the start of a process, half a second each."""
+    return [_called(words, folder, environment) for words in commands]
 
 
 def _called(words: Words, folder: Path, environment: Mapping[str, str]) -> Ran:
-    from mgit.cli import main  # noqa: PLC0415 - only who runs it here needs it
+    from mgit.cli import main  # noqa: PLC0415 - the other way needs no mgit in this process
 
-    out, err, ours = io.StringIO(), io.StringIO(), dict(os.environ)
+    out, err = io.StringIO(), io.StringIO()
     with contextlib.ExitStack() as changed:
         changed.enter_context(contextlib.chdir(folder))
-        changed.callback(_set_environment, ours)
+        changed.callback(_set_environment, dict(os.environ))
         _set_environment(environment)
         changed.enter_context(contextlib.redirect_stdout(out))
         changed.enter_context(contextlib.redirect_stderr(err))
@@ -114,6 +120,7 @@ class Person:
     def enter(self, below: str) -> None:
         """Types ``cd``."""
         self._type(("cd", below))
+        print()
         self.below = below
 
     def mgit(self, *words: str, code: int = 0) -> Ran:
@@ -134,25 +141,24 @@ class Person:
         (asked,) = self._launch((*words, "--json"))
         return _document(asked, code)
 
-    def make(self, *commands: Words) -> list[str]:
+    def make(self, *commands: Words) -> str:
         """Types ``python relatives.py …``, several at the same time, and returns what they print."""
         background = (" &",) if len(commands) > 1 else ()
         for words in commands:
             self._type(("python", RELATIVES.name, *words), *background)
         if background:
             self._type(("wait",))
-        lines = [(sys.executable, str(RELATIVES), *words) for words in commands]
-        return [_shown(ran, 0).out for ran in in_processes(lines, self.folder, self._environment())]
+        lines = [(str(RELATIVES), *words) for words in commands]
+        made = python_in_processes(lines, self.folder, self._environment())
+        codes, outs, errs = zip(*((ran.code, ran.out, ran.err) for ran in made), strict=True)
+        return _shown(Ran(max(codes), "".join(outs), "".join(errs)), 0).out
 
     def _launch(self, *commands: Words) -> list[Ran]:
-        lines = [(sys.executable, "-m", "mgit", *words) for words in commands]
-        return self.launch(lines, self.folder, self._environment())
+        return self.launch(commands, self.folder, self._environment())
 
     def _environment(self) -> dict[str, str]:
         passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        home = self.home / "homes" / self.name
-        home.mkdir(parents=True, exist_ok=True)
-        own = {"HOME": str(home), "MGIT_CONFIG_HOME": str(home / "mgit")}
+        own = {"MGIT_CONFIG_HOME": str(self.home / ".config" / self.name)}
         return passed_on | own | {"NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
 
     def _type(self, words: Words, *end: str) -> None:

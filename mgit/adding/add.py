@@ -1,32 +1,35 @@
 """A checkpoint becomes a node: the next version of a name, signed."""
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from mgit.adding.chunking import Bases, Progress, silent, store_checkpoint
 from mgit.checkpoint import Checkpoint, scan
 from mgit.digest import Digest
-from mgit.errors import ConflictError
+from mgit.errors import AbsentError, ConflictError, DamagedError
 from mgit.objects import (
     Edge,
     EdgeKind,
     MetaObject,
     Node,
     PackKind,
+    Ref,
     Statement,
     digest_of,
 )
 from mgit.objects.grammar import check_label, check_name, check_tag
-from mgit.provenance import creation_statement, tag_statement
+from mgit.provenance import Provenance, creation_statement, tag_statement
 from mgit.repository import (
     Chunks,
     History,
     Parts,
     Repository,
     Step,
+    add_objects,
     record,
 )
 from mgit.selection import Selection
@@ -62,7 +65,8 @@ class Added:
 
     Attributes:
         node: The node that the name now points to.
-        is_new: Whether it is a new version; else these very bytes were the version already.
+        is_new: Whether it is a new version; else these very bytes were the version already, and
+            of the description only new tags were kept.
         raw_bytes: Size of the checkpoint.
         stored_bytes: Bytes of the chunk packs that were written for it.
         is_aside: The key has no role here: the name shows up as ``@label/name``.
@@ -126,31 +130,80 @@ class _Task:
 
 def _publish(task: _Task, parts: Parts, writer: PackWriter) -> Added:
     """Writes node and entry as the repository stands now: somebody may have been faster."""
-    repository, description = task.repository, task.description
-    history = repository.history()
-    key = repository.identity().key.public
-    edges = _edges(task, history)
-    manifest = digest_of(parts.manifest)
-    packs = writer.finish()
-    stored = sum(pack.size_bytes for pack in packs)
-    raw = task.checkpoint.size_bytes
-    is_aside = not history.may_move(key, task.name)
+    history = task.repository.history()
+    key = task.repository.identity().key.public
+    chunks = Chunks(digest_of(parts.manifest), writer.finish())
     current = _current(history, key, task.name)
-    if current and current in history.nodes and history.nodes[current].manifest == manifest:
-        repository.store.install(packs)  # damaged chunks were written again
-        return Added(current, is_new=False, raw_bytes=raw, stored_bytes=stored, is_aside=is_aside)
+    node = _same_version(task, history, chunks.manifest, current) if current else None
+    if current and node:
+        _heal(task, history, _objects(parts, node), chunks)
+        node_id = current
+    else:
+        node = _new_node(task, history, chunks.manifest)
+        node_id = digest_of(node)
+        step = Step(
+            verb=f"add {task.name}",
+            moves={task.name: node_id},
+            objects=_objects(parts, node),
+            statements=_statements(task, node, node_id, key),
+        )
+        record(task.repository, history, step, chunks)
+    return Added(
+        node=node_id,
+        is_new=node_id != current,
+        raw_bytes=task.checkpoint.size_bytes,
+        stored_bytes=sum(pack.size_bytes for pack in chunks.packs),
+        is_aside=not history.may_move(key, task.name),
+    )
+
+
+def _new_node(task: _Task, history: History, manifest: Digest) -> Node:
+    description = task.description
     model_type = description.type or _type_of(task.checkpoint)
     operation = description.operation or ("derive" if description.parents else "import")
-    node = Node(manifest, frozenset(edges), None, operation, model_type)
-    node_id = digest_of(node)
-    step = Step(
-        verb=f"add {task.name}",
-        moves={task.name: node_id},
-        objects=_objects(parts, node),
-        statements=_statements(task, node, node_id, key),
+    return Node(manifest, frozenset(_edges(task, history)), None, operation, model_type)
+
+
+def _same_version(task: _Task, history: History, manifest: Digest, current: Digest) -> Node | None:
+    """Returns the node that the name points to, if it holds these very bytes.
+
+    A node that is damaged, or not here, is made again from what is known about it.
+
+    Raises:
+        DamagedError: It cannot be made again, so that nothing can be said to replace it.
+    """
+    if current in history.nodes:
+        node = history.nodes[current]
+        return node if node.manifest == manifest else None
+    node = _new_node(task, history, manifest)
+    made_from = {edge for edge in node.edges if edge.kind is EdgeKind.PROVENANCE}
+    moves = [move for entry in history.ledger.entries.values() for move in entry.moves]
+    before = {move.target for move in moves if move.name == task.name and move.target}
+    for replaced in (set(), *({Edge(EdgeKind.VERSION, old)} for old in sorted(before))):
+        candidate = replace(node, edges=frozenset(made_from | replaced))
+        if digest_of(candidate) == current:
+            return candidate
+    raise DamagedError(
+        f"the node that {task.name!r} points to is damaged, or not here",
+        hint="mgit fsck; fetching from a copy brings it back: mgit fetch URL",
     )
-    record(repository, history, step, Chunks(manifest, packs))
-    return Added(node_id, is_new=True, raw_bytes=raw, stored_bytes=stored, is_aside=is_aside)
+
+
+def _heal(task: _Task, history: History, objects: list[MetaObject], chunks: Chunks) -> None:
+    """Writes again what turns out to be damaged, and adds tags that are new."""
+    store = task.repository.store
+    for obj in objects:
+        with contextlib.suppress(DamagedError, AbsentError):  # then it is noted, and written below
+            store.reader.object(Ref(obj.kind, digest_of(obj)))
+    with store.writer(PackKind.META) as writer:
+        add_objects(writer, task.repository, objects)
+        store.install([*chunks.packs, *writer.finish()])
+    node_id, known = digest_of(objects[-1]), Provenance(history)
+    fresh = [tag for tag in task.description.tags if tag not in known.tags(node_id)]
+    if fresh:
+        statements = [tag_statement(task.name, node_id, tag) for tag in fresh]
+        verb = f"tag {task.name} {' '.join(fresh)}"
+        record(task.repository, task.repository.history(), Step(verb, statements=statements))
 
 
 def _objects(parts: Parts, node: Node) -> list[MetaObject]:

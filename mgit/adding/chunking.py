@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from mgit.checkpoint import Checkpoint, FileOnDisk, TensorOnDisk
+from mgit.checkpoint import Checkpoint, FileOnDisk, TensorOnDisk, require_unchanged
 from mgit.digest import Digest
 from mgit.errors import AbsentError, FormatError
 from mgit.objects import (
@@ -71,6 +71,7 @@ def store_checkpoint(
             {path: source.file(file) for path, file in files.items()}
             for files in (checkpoint.files, checkpoint.indexes, checkpoint.documents)
         )
+    require_unchanged(checkpoint)
     content = Content(digest_of(weights), content_files)
     layout = Layout(tuple(checkpoint.shards), layout_files)
     manifest = Manifest(digest_of(content), documents, digest_of(layout))

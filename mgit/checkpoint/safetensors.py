@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from mgit.errors import FormatError
 from mgit.objects import DTYPES
+from mgit.objects.checkpoint import MAX_DIMENSIONS
 from mgit.objects.dtypes import size_bytes
 
 _LENGTH = struct.Struct("<Q")
@@ -64,7 +65,8 @@ def read_header(file: BinaryIO, size: int) -> Header | None:
         return None
     tensors = [_tensor(name, value, start, size) for name, value in described.items()]
     tensors.sort(key=lambda t: (t.start, t.stop))
-    if any(t.dtype not in DTYPES for t in tensors) or not _is_tight(tensors, start, size):
+    is_known = all(t.dtype in DTYPES and _can_be_described(t) for t in tensors)
+    if not is_known or not _is_tight(tensors, start, size):
         return None
     for tensor in tensors:
         _check_size(tensor)
@@ -102,6 +104,13 @@ def _tensor(name: str, value: object, start: int, size: int) -> StoredTensor:
             return StoredTensor(name, dtype, tuple(shape), start + begin, start + end)
         case _:
             raise FormatError(f"tensor {name!r} is described wrongly", hint=_HINT)
+
+
+def _can_be_described(tensor: StoredTensor) -> bool:
+    """Whether name and shape fit in an object: the file format itself allows stranger ones."""
+    is_text = not any("\ud800" <= character <= "\udfff" for character in tensor.name)
+    is_shape = len(tensor.shape) <= MAX_DIMENSIONS and max(tensor.shape, default=0) < 1 << 63
+    return is_text and is_shape
 
 
 def _is_tight(tensors: list[StoredTensor], start: int, size: int) -> bool:

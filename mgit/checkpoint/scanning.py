@@ -27,6 +27,7 @@ _DOCUMENTS = (
     ".gitattributes",
     "*.cdx.json",
 )
+_PICKLE, _PROTOCOLS = b"\x80", {b"\x02", b"\x03", b"\x04", b"\x05"}
 _SKIPPED_FOLDERS = {".git", ".mgit"}
 
 
@@ -56,6 +57,7 @@ class Checkpoint:
         documents: Path -> file that it cannot depend on.
         indexes: Path -> index of shards (``*.index.json``).
         shards: The safetensors files whose tensors are in ``tensors``.
+        stamps: File on disk -> inode, size, time of its last change when it was scanned.
     """
 
     tensors: dict[str, TensorOnDisk] = field(default_factory=dict)
@@ -63,6 +65,7 @@ class Checkpoint:
     documents: dict[str, FileOnDisk] = field(default_factory=dict)
     indexes: dict[str, FileOnDisk] = field(default_factory=dict)
     shards: list[Shard] = field(default_factory=list)
+    stamps: dict[Path, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def size_bytes(self) -> int:
@@ -88,15 +91,32 @@ def scan(path: Path, *, exclude: Sequence[str] = ()) -> Checkpoint:
     with machine_errors(f"reading {path}"):
         if not path.exists():
             raise NotFoundError(f"there is no {path}", hint="give a safetensors file or a folder")
-        found = list(_walk(path)) if path.is_dir() else [(path.name, path)]
+        if not (path.is_dir() or path.is_file()):
+            raise UsageError(f"{path} is neither a file nor a folder", hint="give one of those")
+        found = list(_walk(path, exclude)) if path.is_dir() else [(path.name, path)]
+        _check_twins([name for name, _ in found])
         checkpoint = Checkpoint()
-        kept = [(n, p) for n, p in found if not any(fnmatch(n, pattern) for pattern in exclude)]
-        _check_twins([name for name, _ in kept])
-        for name, source in sorted(kept):
+        for name, source in sorted(found):
             _sort_in(checkpoint, name, source)
-    if not kept:
+    if not found:
         raise UsageError(f"{path} holds no file", hint="give the folder of a checkpoint")
     return checkpoint
+
+
+def require_unchanged(checkpoint: Checkpoint) -> None:
+    """Raises FormatError if a file of the checkpoint is not as it was when it was scanned.
+
+    What was read of it may then be a mixture that never existed.
+    """
+    for source, stamp in checkpoint.stamps.items():
+        with machine_errors(f"reading {source}"):
+            if _stamp(source) != stamp:
+                raise FormatError(f"{source} changed while it was read", hint="add it again")
+
+
+def _stamp(source: Path) -> tuple[int, ...]:
+    found = source.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def is_document(path: str) -> bool:
@@ -105,16 +125,28 @@ def is_document(path: str) -> bool:
     return any(fnmatch(name, pattern) for pattern in _DOCUMENTS)
 
 
-def _walk(folder: Path) -> Iterator[tuple[str, Path]]:
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(f for f in folders if f not in _SKIPPED_FOLDERS)
-        for file in files:
-            source = Path(parent, file)
-            if not source.is_file():
+def _walk(folder: Path, exclude: Sequence[str]) -> Iterator[tuple[str, Path]]:
+    """Yields every file below a folder with its path; nothing is left out unless it is excluded."""
+
+    def is_kept(path: Path) -> bool:
+        name = path.relative_to(folder).as_posix()
+        return not any(fnmatch(name, pattern) for pattern in exclude)
+
+    for parent, folders, files in os.walk(folder, onerror=_raise):
+        folders[:] = sorted(set(folders) - _SKIPPED_FOLDERS)
+        for source in (Path(parent, name) for name in (*folders, *files)):
+            is_odd = source.is_symlink() if source.is_dir() else not source.is_file()
+            if is_odd and is_kept(source):
                 raise UsageError(
-                    f"{source} is not a file", hint="remove it, or leave it out with --exclude"
+                    f"{source} is a link to a folder, or no file at all",
+                    hint="put a copy in its place, or leave it out with --exclude",
                 )
-            yield source.relative_to(folder).as_posix(), source
+            if source.is_file() and is_kept(source):
+                yield source.relative_to(folder).as_posix(), source
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _check_twins(names: Sequence[str]) -> None:
@@ -130,8 +162,10 @@ def _check_twins(names: Sequence[str]) -> None:
 
 def _sort_in(checkpoint: Checkpoint, name: str, source: Path) -> None:
     file = FileOnDisk(source, source.stat().st_size)
-    _refuse_pickle(source, name)
-    header = _header(source, file.size_bytes) if name.endswith(".safetensors") else None
+    checkpoint.stamps[source] = _stamp(source)
+    header = _header(file) if name.endswith(".safetensors") else None
+    if header is None and _is_pickle(source):
+        raise _pickle_error(name)
     if header and checkpoint.tensors.keys().isdisjoint(t.name for t in header.tensors):
         checkpoint.shards.append(
             Shard(name, header.verbatim, tuple(t.name for t in header.tensors))
@@ -145,18 +179,18 @@ def _sort_in(checkpoint: Checkpoint, name: str, source: Path) -> None:
         checkpoint.files[name] = file
 
 
-def _header(source: Path, size: int) -> Header | None:
-    with source.open("rb") as file:
+def _header(file: FileOnDisk) -> Header | None:
+    with file.source.open("rb") as opened:
         try:
-            return read_header(file, size)
+            return read_header(opened, file.size_bytes)
         except FormatError as error:
-            raise FormatError(f"{source.name}: {error}", hint=error.hint) from error
+            if _is_pickle(file.source):  # under a wrong name
+                raise _pickle_error(file.source.name) from error
+            raise FormatError(f"{file.source.name}: {error}", hint=error.hint) from error
 
 
-def _refuse_pickle(source: Path, name: str) -> None:
-    if not _is_pickle(source):
-        return
-    raise PickleError(
+def _pickle_error(name: str) -> PickleError:
+    return PickleError(
         f"{name} is a pickle: reading it could run code, so mgit does not take it",
         hint="save the model as safetensors, or leave the file out: --exclude "
         f"'{name}' (conversion in a child process, weights only, is planned)",
@@ -166,8 +200,9 @@ def _refuse_pickle(source: Path, name: str) -> None:
 def _is_pickle(source: Path) -> bool:
     with source.open("rb") as file:
         start = file.read(4)
-        if start[:1] == b"\x80" and start[1:2] in {b"\x02", b"\x03", b"\x04", b"\x05"}:
-            return True
+        if start[:1] == _PICKLE and start[1:2] in _PROTOCOLS:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) == b"."  # the last instruction of every pickle
     if start != b"PK\x03\x04":
         return False
     try:

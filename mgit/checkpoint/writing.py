@@ -1,5 +1,6 @@
 """Checkpoint files out of a manifest: the same bytes that were added."""
 
+import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -30,6 +31,7 @@ def write_checkpoint(
         UsageError: ``target`` has something in it.
         DamagedError: The parts do not fit together.
     """
+    target = Path(os.path.abspath(target))  # noqa: PTH100  # unlike resolve, follows no links
     with machine_errors(f"writing {target}"):
         if target.is_symlink() or (target.exists() and not _is_empty_folder(target)):
             raise UsageError(f"{target} is there already", hint="give a folder that does not exist")

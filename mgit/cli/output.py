@@ -65,7 +65,8 @@ def write(page: Page, command: str, session: Session, stdout: TextIO) -> None:
         stdout.write(json.dumps(document, indent=2) + "\n")
     else:
         blocks = page.answer if session.is_quiet else (*page.answer, *page.done)
-        stdout.writelines(text + "\n" for text in rendered(blocks, Look.of(stdout, session)))
+        lines = rendered(blocks, Look.of(stdout, session))
+        stdout.writelines(_encodable(text, stdout) + "\n" for text in lines)
     stdout.flush()
     if page.advice and not session.is_quiet and not session.is_json:
         for text in page.advice:

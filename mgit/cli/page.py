@@ -63,8 +63,8 @@ class Page:
 
 
 def record(value: "DataclassInstance", **more: object) -> dict[str, object]:
-    """Returns the fields of a dataclass, and more, as a document."""
-    return more | {field.name: getattr(value, field.name) for field in fields(value)}
+    """Returns the fields of a dataclass as a document; ``more`` are added, or replace them."""
+    return {field.name: getattr(value, field.name) for field in fields(value)} | more
 
 
 def line(*cells: Cell) -> Line:

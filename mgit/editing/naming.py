@@ -30,10 +30,11 @@ def remove(repository: Repository, name: str) -> None:
     Raises:
         NotFoundError: There is no such name.
     """
+    check_name(name)
     with repository.writing():
         history = repository.history()
         if not history.names.resolve(name):
-            Selection(repository, history).word(name)  # says what is there instead
+            raise _no_such_name(repository, history, name)
         _require_role(repository, history, name)
         record(repository, history, Step(f"rm {name}", {name: None}))
 
@@ -93,9 +94,16 @@ def _only_target(repository: Repository, history: History, name: str) -> Digest:
             f"{name!r} is a conflicted name", hint=f"settle it first: mgit resolve {name} --pick …"
         )
     if not targets:
-        Selection(repository, history).word(name)  # says what is there instead
-        raise NotFoundError(f"there is no name {name!r}", hint="mgit ls")
+        raise _no_such_name(repository, history, name)
     return next(iter(targets))
+
+
+def _no_such_name(repository: Repository, history: History, name: str) -> NotFoundError:
+    try:
+        Selection(repository, history).word(name)
+    except NotFoundError as error:
+        return error  # it knows what is spelt nearly alike
+    return NotFoundError(f"{name!r} is no name but an id", hint="mgit ls")
 
 
 def _require_free(history: History, name: str) -> None:

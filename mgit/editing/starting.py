@@ -2,6 +2,7 @@
 
 import secrets
 import shutil
+import time
 from pathlib import Path
 
 from mgit.errors import UsageError
@@ -11,6 +12,7 @@ from mgit.signing import SigningKey
 from mgit.store.files import machine_errors
 
 _PARTIAL = ".part"
+_ABANDONED_S = 3600
 
 
 def init(folder: Path, home: Home, *, label: str) -> Repository:
@@ -58,7 +60,8 @@ def _fill(repository: Repository, root: RepositoryRoot, identity: Identity) -> N
 def _sweep(folder: Path) -> None:
     """Removes what an init that was killed left behind."""
     for partial in folder.glob(f"{FOLDER}-*{_PARTIAL}"):
-        shutil.rmtree(partial, ignore_errors=True)
+        if time.time() - partial.stat().st_mtime > _ABANDONED_S:
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def own_identity(home: Home, label: str) -> Identity:

@@ -32,8 +32,15 @@ class Operation:
 
 def operations(repository: Repository) -> list[Operation]:
     """Returns what was done in this copy, oldest first."""
+    entries = {digest.hex() for digest in repository.history().ledger.entries}
     facts = list(repository.facts("operations"))
-    undone = {fact.get("undoes") for fact in facts}
+    happened = {
+        number: fact
+        for number, fact in enumerate(facts, start=1)
+        if "entry" not in fact
+        or fact["entry"] in entries  # others were cut off before they took effect
+    }
+    undone = {fact.get("undoes") for fact in happened.values()}
     return [
         Operation(
             number=number,
@@ -42,7 +49,7 @@ def operations(repository: Repository) -> list[Operation]:
             entry=str(fact.get("entry", "")),
             is_undoable=number not in undone and _can_be_undone(fact),
         )
-        for number, fact in enumerate(facts, start=1)
+        for number, fact in happened.items()
     ]
 
 
@@ -85,34 +92,46 @@ def _undo_entry(repository: Repository, operation: Operation) -> None:
         now = history.targets_for(entry.key, move.name)
         if now != frozenset({move.target} - {None}):
             raise MovedError(f"{move.name!r} was moved since", hint="look at it first: mgit status")
-    before = [_targets_before(history, move) for move in entry.moves]
-    withdrawn = _withdrawals(history, entry)
+    before = [_sides_before(history, entry.key, move) for move in entry.moves]
+    statements = _withdrawals(history, entry)
     written: list[Digest] = []
-    for targets in zip_longest(*before) if before else [()]:
+    for sides in zip_longest(*before) if before else [()]:
         # one round a side: the entry of a later round stands beside those of the earlier ones
-        moves = {
-            move.name: target
-            for move, target in zip(entry.moves, targets, strict=True)
-            if target is not None or not written
-        }
-        statements: list[Statement] = [] if written else withdrawn
+        restored = {m.name: s for m, s in zip(entry.moves, sides, strict=True) if s or not written}
         step = Step(
             verb=f"undo {operation.verb}",
-            moves=moves,
-            statements=statements,
+            moves={name: side.target for name, side in restored.items() if side},
+            statements=() if written else statements,
             beside=tuple(written),
+            also_replaces={name: side.replaced for name, side in restored.items() if side},
             undoes=operation.number,
         )
         written.append(record(repository, repository.history(), step))
 
 
-def _targets_before(history: History, move: Move) -> list[Digest | None]:
-    """Returns what a name pointed to before a move; [None] if it did not exist."""
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One of the targets that a name had, and what the entry that set it had replaced.
+
+    A new entry that names those as well is a deliberate step back if the old one was.
+    """
+
+    target: Digest | None
+    replaced: frozenset[Digest]
+
+
+def _sides_before(history: History, key: bytes, move: Move) -> list[_Side]:
+    """Returns what a name meant before a move: its sides, or one that says it did not exist."""
     entries = history.ledger.entries
-    replaced = [entries[d] for d in move.supersedes if d in entries]
-    targets = {m.target for entry in replaced for m in entry.moves if m.name == move.name}
-    known: list[Digest | None] = [*sorted(t for t in targets if t is not None)]
-    return known or [None]
+    sides: dict[Digest, _Side] = {}
+    for digest in sorted(set(move.supersedes) & entries.keys()):
+        is_own_word = history.may_move(key, move.name) or entries[digest].key == key
+        for old in entries[digest].moves if is_own_word else ():
+            if old.name == move.name and old.target is not None:
+                known = sides.get(old.target, _Side(old.target, frozenset()))
+                replaced = known.replaced | {digest, *old.supersedes}
+                sides[old.target] = _Side(old.target, replaced)
+    return list(sides.values()) or [_Side(None, frozenset())]
 
 
 def _withdrawals(history: History, entry: Entry) -> list[Statement]:

@@ -11,7 +11,7 @@ from mgit.objects.checkpoint import (
     Weights,
 )
 from mgit.objects.dtypes import DTYPES, DType, Order
-from mgit.objects.encoding import KINDS, MetaObject, Unknown, decode, digest_of, encode
+from mgit.objects.encoding import KINDS, LIMITS, MetaObject, Unknown, decode, digest_of, encode
 from mgit.objects.entry import LEVEL, MAX_SUPERSEDED, Entry, Move
 from mgit.objects.fields import Ref
 from mgit.objects.node import Edge, EdgeKind, Node
@@ -27,6 +27,7 @@ __all__ = [
     "ENTRY_TYPE",
     "KINDS",
     "LEVEL",
+    "LIMITS",
     "MAX_PACK_BYTES",
     "MAX_SUPERSEDED",
     "NOTE",

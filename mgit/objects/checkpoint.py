@@ -14,7 +14,7 @@ from mgit.objects.fields import Body, Ref
 from mgit.objects.grammar import check_path
 
 CHUNK = "chunk"
-_MAX_DIMENSIONS = 64
+MAX_DIMENSIONS = 64
 _MAX_TENSOR_BYTES = 1 << 50
 
 
@@ -203,7 +203,7 @@ def _parse_tensor(value: Value) -> tuple[str, TensorEntry]:
         fields.as_digests(chunks, "chunk"),
         None if alias is None else fields.typed(alias, str, "alias"),
     )
-    if tensor.dtype not in DTYPES or len(tensor.shape) > _MAX_DIMENSIONS:
+    if tensor.dtype not in DTYPES or len(tensor.shape) > MAX_DIMENSIONS:
         raise FormatError(f"{name!r} has dtype {tensor.dtype!r} and {len(tensor.shape)} dimensions")
     try:
         is_too_large = tensor.size_bytes > _MAX_TENSOR_BYTES

@@ -42,10 +42,10 @@ MetaObject: TypeAlias = Weights | Content | Layout | Manifest | Node | Payload |
 _KINDS: dict[str, type[Weights | Content | Layout | Manifest | Node | Signature]] = {
     kind.kind: kind for kind in (Weights, Content, Layout, Manifest, Node, Signature)
 }
-_LIMITS = {Payload.kind: Payload.limit_bytes} | {
+LIMITS = {Payload.kind: Payload.limit_bytes} | {
     name: kind.limit_bytes for name, kind in _KINDS.items()
 }
-KINDS = frozenset({CHUNK, *_LIMITS})  # all others are kept and passed on, never interpreted
+KINDS = frozenset({CHUNK, *LIMITS})  # all others are kept and passed on, never interpreted
 _UNKNOWN_LIMIT_BYTES = 4 << 20
 _SIGNED: dict[str, Callable[[Payload], Entry | RepositoryRoot | Statement]] = {
     ENTRY_TYPE: Entry.from_payload,
@@ -74,7 +74,7 @@ def decode(data: bytes) -> MetaObject:
     kind, kept, body = fields.row(value, 3, "object")
     kind = fields.typed(kind, str, "kind")
     refs = frozenset(_parse_ref(item) for item in fields.typed(kept, tuple, "keeps"))
-    limit = _LIMITS.get(kind, _UNKNOWN_LIMIT_BYTES)
+    limit = LIMITS.get(kind, _UNKNOWN_LIMIT_BYTES)
     if len(data) > limit:
         raise FormatError(f"a {kind} object of {len(data):,} bytes; {limit:,} are allowed")
     obj = _parse(kind, refs, body)

@@ -4,11 +4,13 @@ from mgit.repository.handle import FOLDER, Repository
 from mgit.repository.history import History, genesis_documents, history_of, read_history
 from mgit.repository.home import Home, Identity
 from mgit.repository.parts import (
+    HERE,
     Absence,
     Parts,
     Presence,
     Reason,
     absences,
+    is_lost,
     presence,
     read_parts,
     require_complete,
@@ -17,6 +19,7 @@ from mgit.repository.recording import Chunks, Step, add_objects, log_operation, 
 
 __all__ = [
     "FOLDER",
+    "HERE",
     "Absence",
     "Chunks",
     "History",
@@ -31,6 +34,7 @@ __all__ = [
     "add_objects",
     "genesis_documents",
     "history_of",
+    "is_lost",
     "log_operation",
     "new_entry",
     "presence",

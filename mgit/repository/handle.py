@@ -1,7 +1,7 @@
 """A handle on a repository: opens a folder, holds its store, settings and owner's keys."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +11,7 @@ import tomli_w
 
 from mgit.digest import Digest
 from mgit.errors import FormatError, NotFoundError, TrustError, UsageError
-from mgit.objects import Content, Layout, Manifest, PackId, Ref, Weights, decode
+from mgit.objects import Content, Layout, Manifest, Ref, Weights, decode
 from mgit.repository.history import History, genesis_documents, read_history
 from mgit.repository.home import Home, Identity, read_toml
 from mgit.store import Facts, Store
@@ -34,7 +34,7 @@ class Repository:
     folder: Path
     home: Home
     store: Store
-    _read: dict[frozenset[PackId], History] = field(default_factory=dict, repr=False)
+    _read: dict[Hashable, History] = field(default_factory=dict, repr=False)
 
     @classmethod
     def open(cls, path: Path, home: Home) -> Self:
@@ -72,12 +72,13 @@ class Repository:
     def history(self) -> History:
         """Returns what the repository holds now; reads nothing if no pack has come or gone."""
         self.store.refresh()
-        packs = frozenset(self.store.catalog.packs)
-        if packs not in self._read:
+        catalog = self.store.catalog
+        state = (self.id, frozenset(catalog.packs), frozenset(catalog.damaged))
+        if state not in self._read:
             history = read_history(self.store, self.id)
             self._read.clear()
-            self._read[packs] = history
-        return self._read[packs]
+            self._read[state] = history
+        return self._read[state]
 
     def identity(self) -> Identity:
         """Returns the key that signs here."""

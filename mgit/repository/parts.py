@@ -18,6 +18,9 @@ class Presence(Enum):
     NODE_ONLY = "node only"
 
 
+HERE = "here"  # takes back what was said of a node before
+
+
 class Reason(Enum):
     """Why something is absent. Each needs another answer."""
 
@@ -94,12 +97,30 @@ def absences(repository: Repository) -> dict[Digest, Absence]:
     found: dict[Digest, Absence] = {}
     for fact in repository.facts("promises"):
         match fact:
+            case {"nodes": list(nodes), "reason": "here"}:
+                for node in nodes:
+                    found.pop(Digest.from_text(str(node)), None)
             case {"nodes": list(nodes), "reason": str(reason), "remote": str(remote)}:
                 absence = Absence(Reason(reason), remote)
                 found.update({Digest.from_text(str(node)): absence for node in nodes})
             case _:
                 continue
     return found
+
+
+def is_lost(repository: Repository, node: Node) -> bool:
+    """Returns whether a node that nobody promised to be absent should be complete, and is not.
+
+    A bare node is none: it came without its manifest, because somebody selected others.
+    """
+    match presence(repository, node):
+        case Presence.COMPLETE:
+            return False
+        case Presence.WITHOUT_WEIGHTS:
+            return True
+        case Presence.NODE_ONLY:
+            ref = Ref(Manifest.kind, node.manifest)
+            return any(index.find(ref) for index in repository.store.catalog.packs.values())
 
 
 def require_complete(repository: Repository, name: str, node_id: Digest, node: Node) -> Parts:
@@ -114,11 +135,12 @@ def require_complete(repository: Repository, name: str, node_id: Digest, node: N
         return read_parts(repository, node)
     what = "the weights" if state is Presence.WITHOUT_WEIGHTS else "the manifest and weights"
     absence = absences(repository).get(node_id)
-    if absence is None:
+    if absence is None and is_lost(repository, node):
         raise DamagedError(
             f"{what} of {name} are damaged, or lost from this folder",
             hint="mgit fsck says what; adding the same checkpoint again heals",
         )
+    absence = absence or Absence(Reason.WITHHELD, "whoever sent the bare node")
     raise AbsentError(
         f"{what} of {name} are not here: {absence.sentence()}", hint=f"mgit backfill {name}"
     )

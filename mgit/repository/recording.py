@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 
 from mgit.canonical import Value
 from mgit.digest import Digest
+from mgit.errors import DamagedError, UsageError
 from mgit.objects import (
     LEVEL,
+    LIMITS,
     MAX_SUPERSEDED,
     Entry,
     MetaObject,
@@ -20,6 +22,7 @@ from mgit.objects import (
     digest_of,
     encode,
 )
+from mgit.objects.grammar import check_name
 from mgit.repository.handle import Repository
 from mgit.repository.history import History
 from mgit.repository.home import Identity
@@ -36,6 +39,7 @@ class Step:
         objects: Metadata objects to be kept, parts before what cites them.
         statements: Claims made in this step.
         beside: Entries that this step must not replace: it will stand beside them.
+        also_replaces: Name -> entries that its move names as replaced besides the live ones.
         undoes: Number of the operation that it takes back, or None.
     """
 
@@ -44,6 +48,7 @@ class Step:
     objects: Sequence[MetaObject] = ()
     statements: Sequence[Statement] = ()
     beside: tuple[Digest, ...] = ()
+    also_replaces: Mapping[str, frozenset[Digest]] = field(default_factory=dict)
     undoes: int | None = None
 
 
@@ -70,24 +75,25 @@ def record(
     hint: dict[str, Value] = {}
     if chunks:
         hint = {"chunks": ((chunks.manifest, tuple(pack.pack for pack in chunks.packs)),)}
+    digest = digest_of(entry.payload())
+    undone = {} if step.undoes is None else {"undoes": step.undoes}
     with repository.store.writer(PackKind.META) as writer:
         add_objects(writer, repository, objects)
         packs = writer.finish(hint)
+        # logged first: a command that fails must not have moved a name, and an operation whose
+        # entry is not here is no operation
+        log_operation(repository, step.verb, entry=digest.hex(), **undone)
         repository.store.install([*(chunks.packs if chunks else ()), *packs])
-    digest = digest_of(entry.payload())
-    undone = {} if step.undoes is None else {"undoes": step.undoes}
-    log_operation(repository, step.verb, entry=digest.hex(), **undone)
     return digest
 
 
 def new_entry(history: History, identity: Identity, step: Step) -> Entry:
     """Returns the entry that says ``step`` after everything in ``history``."""
     key, names = identity.key.public, history.names
-    beside = frozenset(step.beside)
     moves = tuple(
-        Move(name, target, tuple(sorted(names.replaced_by(key, name) - beside))[:MAX_SUPERSEDED])
+        Move(check_name(name), target, _replaced(history, key, name, step))
         for name, target in sorted(step.moves.items())
-    )  # settling more than MAX_SUPERSEDED takes several steps
+    )
     return Entry(
         repository=history.repository,
         key=key,
@@ -101,10 +107,23 @@ def new_entry(history: History, identity: Identity, step: Step) -> Entry:
     )
 
 
+def _replaced(history: History, key: bytes, name: str, step: Step) -> tuple[Digest, ...]:
+    """The entries that a move replaces; settling more than MAX_SUPERSEDED takes several steps."""
+    live = history.names.replaced_by(key, name) - frozenset(step.beside)
+    also = step.also_replaces.get(name, frozenset()) - live
+    return tuple(sorted([*sorted(live), *sorted(also)][:MAX_SUPERSEDED]))
+
+
 def add_objects(writer: PackWriter, repository: Repository, objects: Iterable[MetaObject]) -> None:
     """Adds those objects to a pack that the repository does not hold."""
     for obj in objects:
         data = encode(obj)
+        if len(data) > LIMITS.get(obj.kind, len(data)):
+            raise UsageError(
+                f"the {obj.kind} of this checkpoint take {len(data):,} bytes of description;"
+                f" at most {LIMITS[obj.kind]:,} can be kept",
+                hint="leave files out with --exclude, or add the parts as several models",
+            )
         ref = Ref(obj.kind, Digest.of(data))
         if ref not in repository.store.catalog and ref not in writer:
             writer.add(ref, data, raw_bytes=len(data))
@@ -124,4 +143,9 @@ def _root_for(history: History, key: bytes) -> Digest:
     """The newest root that knows the key, or any newest one: others see what its writer saw."""
     roots = history.ledger.roots
     heads = sorted(history.names.root_heads)
+    if not heads:
+        raise DamagedError(
+            f"the genesis document of repository {history.repository.short} is damaged or gone",
+            hint="mgit fsck; fetching from any copy brings it back: mgit fetch URL",
+        )
     return next((head for head in heads if key in roots[head].members), heads[0])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mgit.codecs import FAST, PLANES, RAW, fast, planes
 from mgit.digest import Digest
-from mgit.errors import DamagedError
+from mgit.errors import MgitError
 from mgit.objects import CHUNK, DType, Ref
 from mgit.store.catalog import Catalog
 from mgit.store.reading import Reader
@@ -82,8 +82,8 @@ def _usable(
         tried.add(base)
         try:
             content = reader.chunk(base)
-        except DamagedError:
-            continue  # the reader has noted it; the chunk is stored without this base
+        except MgitError:
+            continue  # damaged, or of a newer codec: the chunk is stored without this base
         if len(content) == len(raw):
             yield base, content
 

@@ -12,7 +12,7 @@ from mgit.digest import Digest
 from mgit.errors import FormatError, MachineError, MgitError, PackMissingError
 from mgit.objects import PackId, PackKind
 from mgit.store.catalog import Catalog, Place
-from mgit.store.facts import Facts
+from mgit.store.facts import Fact, Facts
 from mgit.store.files import is_unlocked, machine_errors, replace, write_whole
 from mgit.store.format import TRAILER_BYTES, PackIndex, parse_trailer
 from mgit.store.merged import merged_index
@@ -76,7 +76,7 @@ class Store:
                 indexes[pack] = self._indexes.get(pack) or _open_index(path, pack)
             except FileNotFoundError:
                 continue  # removed between listing and opening
-            except MgitError as error:
+            except (OSError, MgitError) as error:
                 self.unready[path.name] = str(error)
         self._indexes = indexes
         merged = merged_index(self.cache / "merged-index", indexes)
@@ -124,7 +124,7 @@ class Store:
                 replace(pack.path, self.packs_folder / name)  # the same id is the same bytes
                 pack.file.close()
                 if any(known == pack.pack for known, _ in self._damaged_rows()):
-                    self.damage.append({"healed": pack.pack.hex()})
+                    self.note_damage({"healed": pack.pack.hex()})
         self.refresh()
         self._write_listing()
 
@@ -133,7 +133,7 @@ class Store:
             f"{pack.hex()}.{index.kind.value} {index.size_bytes}"
             for pack, index in sorted(self._indexes.items())
         ]
-        with machine_errors("writing the listing of packs"):
+        with contextlib.suppress(OSError):  # a hint: what was installed stays installed without it
             write_whole(self.packs_folder / "list", ("\n".join(lines) + "\n").encode())
 
     def _sweep(self) -> None:
@@ -147,8 +147,13 @@ class Store:
         self.catalog.exclude(place)
         ref = place.row.ref
         fact = {"pack": place.pack.hex(), "kind": ref.kind, "object": ref.digest.hex()}
-        with contextlib.suppress(MachineError):  # a read-only copy cannot note it
-            self.damage.append({**fact, "reason": reason})
+        self.note_damage({**fact, "reason": reason})
+
+    def note_damage(self, fact: Fact) -> None:
+        """Notes damage or healing, if this copy is ours: another's folder is left as it is."""
+        with contextlib.suppress(OSError, MachineError):  # a reader refuses the row all the same
+            if self.folder.stat().st_uid == os.getuid():
+                self.damage.append(fact)
 
     def _damaged_rows(self) -> set[tuple[PackId, Digest]]:
         rows: set[tuple[PackId, Digest]] = set()

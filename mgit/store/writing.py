@@ -1,5 +1,6 @@
 """Packs being written: bodies first, then index and trailer, synced before anybody can see them."""
 
+import contextlib
 import fcntl
 import os
 import secrets
@@ -46,8 +47,14 @@ class FinishedPack:
 
     def remove(self) -> None:
         """Removes the file: the pack is not needed here."""
-        self.file.close()
-        self.path.unlink(missing_ok=True)
+        _remove(self.path, self.file)
+
+
+def _remove(path: Path, file: BinaryIO) -> None:
+    """Removes an open file; closing it may fail where writing it failed, and matters no more."""
+    path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        file.close()
 
 
 class PackWriter:
@@ -104,8 +111,9 @@ class PackWriter:
 
     def _start(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._path = self._folder / f"{secrets.token_hex(16)}.part"
-        self._file = self._path.open("x+b", buffering=1 << 20)
+        path = self._folder / f"{secrets.token_hex(16)}.part"
+        self._file = path.open("x+b", buffering=1 << 20)
+        self._path = path
         fcntl.flock(self._file.fileno(), fcntl.LOCK_EX)
         self._end = 0
 
@@ -126,8 +134,7 @@ class PackWriter:
     def discard(self) -> None:
         """Removes everything that this writer has written."""
         if self._path is not None:
-            self._file.close()
-            self._path.unlink(missing_ok=True)
+            _remove(self._path, self._file)
             self._path, self.rows = None, {}
         for pack in self.finished:
             pack.remove()

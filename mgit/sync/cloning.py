@@ -6,14 +6,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mgit.digest import Digest
-from mgit.errors import AbsentError, NotFoundError, UsageError
+from mgit.errors import AbsentError, NotFoundError, RemoteError, UsageError
 from mgit.objects import ROOT_TYPE, MetaObject, Payload, RepositoryRoot
 from mgit.remote import connect
 from mgit.repository import FOLDER, Home, Presence, Repository, presence
 from mgit.selection import Selection
 from mgit.store.files import machine_errors
+from mgit.sync.metadata import Metadata
 from mgit.sync.peer import Peer, meet
-from mgit.sync.receiving import Fetched, Progress, read_metadata, receive, silent
+from mgit.sync.receiving import Fetched, Progress, receive, silent
 from mgit.sync.remotes import Source, absolute_url, remotes, source_of, write_first_settings
 
 _PIN_DIGITS = 12
@@ -67,7 +68,7 @@ def clone(
     source = Source("origin", absolute_url(address), select, weights)
     repository = _folder_for(folder, home, source.url)
     peer = meet(repository, source.url, connect(source.url))
-    repository_id = _identify(peer, pinned)
+    repository_id = _identify(repository, peer, pinned)
     is_first_contact = not pinned and not home.seen(repository_id)
     fetched = _fill(repository, repository_id, source, peer, progress)
     home.accept(repository_id, source.url)
@@ -93,12 +94,13 @@ def _folder_for(folder: Path, home: Home, url: str) -> Repository:
     return repository
 
 
-def _identify(peer: Peer, pinned: str) -> Digest:
+def _identify(repository: Repository, peer: Peer, pinned: str) -> Digest:
     """Returns the id of the repository at a peer: the one named, or the only one there."""
-    places = peer.catalog.of_kind(Payload.kind)
-    found = sorted(
-        ref.digest for ref, obj in read_metadata(peer, places).items() if _is_genesis(obj)
-    )
+    metadata = Metadata(repository, peer).unknown()
+    found = sorted(ref.digest for ref, obj in metadata.items() if _is_genesis(obj))
+    known = repository.settings().get("repository")
+    if isinstance(known, str):
+        found = [Digest.from_text(known)]  # an earlier clone into this folder was cut off
     if not found:
         raise NotFoundError(f"no repository is at {peer.name}", hint="look at the URL again")
     if pinned:
@@ -135,7 +137,8 @@ def _fill(
     is_new_folder = not repository.folder.parent.exists()
     with machine_errors(f"making {repository.folder.parent}"):
         (repository.folder / "packs").mkdir(parents=True, exist_ok=True)
-    write_first_settings(repository, repository_id, source)
+    if not repository.settings():
+        write_first_settings(repository, repository_id, source)
     try:
         return receive(repository, source, peer.remote, progress)
     except BaseException:
@@ -169,26 +172,30 @@ def backfill(
         AbsentError: No remote has all of them.
         RemoteError: The only remote cannot be reached.
     """
-    asked, received = [], 0
+    received, failures = 0, []
     history = repository.history()
     wanted = Selection(repository, history).nodes(selector)
     lacking = _incomplete(repository, wanted)
     complete_before = len(wanted) - len(lacking)
     names = [remote] if remote else _usual_first(repository)
-    for name in names:
+    for name in names if lacking else ():
+        source = replace(source_of(repository, name), select=selector, weights=True)
+        try:
+            received += receive(repository, source, connect(source.url), progress).received_bytes
+        except RemoteError as error:
+            failures.append(error)  # another remote may have them
+        lacking = _incomplete(repository, wanted)
         if not lacking:
             break
-        source = replace(source_of(repository, name), select=selector, weights=True)
-        asked.append(source.name)
-        received += receive(repository, source, connect(source.url), progress).received_bytes
-        lacking = _incomplete(repository, wanted)
+    if lacking and failures:
+        raise failures[0]
     if lacking:
         raise AbsentError(
             f"{len(lacking)} of {len(wanted)} nodes are still without weights after asking"
-            f" {', '.join(asked)}",
+            f" {', '.join(names)}",
             hint="add a remote that has them: mgit remote add NAME URL",
         )
-    return Backfilled(tuple(asked), len(wanted) - complete_before, received)
+    return Backfilled(tuple(names), len(wanted) - complete_before, received)
 
 
 def _incomplete(repository: Repository, nodes: Iterable[Digest]) -> list[Digest]:
@@ -198,5 +205,5 @@ def _incomplete(repository: Repository, nodes: Iterable[Digest]) -> list[Digest]
 
 
 def _usual_first(repository: Repository) -> list[str]:
-    usual = source_of(repository, "").name
-    return [usual, *(name for name in remotes(repository) if name != usual)]
+    names = sorted(remotes(repository), key=lambda name: (name != "origin", name))
+    return names or [source_of(repository, "").name]

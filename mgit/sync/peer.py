@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from mgit.errors import DamagedError, FormatError, MgitError, RemoteError, UnknownCodecError
@@ -68,11 +69,12 @@ class Peer:
             f"{self.name}: {ref.kind} {ref.digest.short} in pack {place.pack.short}: {reason}"
         )
 
-    def require_sound(self) -> None:
-        """Raises DamagedError if anything that was asked for arrived damaged."""
-        if self.damaged:
+    def require_no_more_than(self, unneeded: tuple[str, ...]) -> None:
+        """Raises DamagedError if anything arrived damaged besides what was not needed."""
+        needed = self.damaged[len(unneeded) :]
+        if needed:
             raise DamagedError(
-                f"{len(self.damaged)} objects arrived damaged; first {self.damaged[0]}",
+                f"{len(needed)} objects arrived damaged; first {needed[0]}",
                 hint="what arrived whole is kept; fetch the rest from another remote",
             )
 
@@ -83,12 +85,12 @@ def meet(repository: Repository, name: str, remote: Remote) -> Peer:
     Raises:
         RemoteError, NotFoundError: It cannot be reached, or is no repository.
     """
-    listings = list(remote.packs())
+    listings = list(islice(remote.packs(), _MAX_PACKS + 1))
     if len(listings) > _MAX_PACKS:
-        raise RemoteError(f"{name} lists {len(listings):,} packs; at most {_MAX_PACKS:,} are read")
+        raise RemoteError(f"{name} lists more than {_MAX_PACKS:,} packs")
     peer = Peer(name, remote, Catalog({}))
     indexes = {}
-    for listing in sorted(listings):
+    for listing in sorted(listings, key=lambda found: found.file_name):
         try:
             indexes[listing.pack] = _index(repository, remote, listing)
         except (FormatError, UnknownCodecError) as error:

@@ -31,13 +31,13 @@ from mgit.repository import (
     read_parts,
 )
 from mgit.store import FinishedPack, PackWriter
+from mgit.sync.metadata import Metadata
 from mgit.sync.peer import Peer, index_path, keep_index, meet
 from mgit.sync.receiving import (
     Progress,
     conflicted_names,
     selected_nodes,
     silent,
-    unknown_metadata,
 )
 from mgit.sync.remotes import source_of
 from mgit.sync.travel import Route, route_within, travelling, with_unknown_kinds
@@ -133,7 +133,7 @@ def send(
 ) -> Pushed:
     """Pushes to a peer that was met."""
     history = repository.history()
-    theirs = {ref.digest: o for ref, o in unknown_metadata(repository, peer).items()}
+    theirs = {r.digest: o for r, o in Metadata(repository, peer).unknown().items()}
     joint = history.with_objects(theirs) if theirs else history
     _require_related(peer, joint)
     if not may_conflict:
@@ -192,14 +192,12 @@ def _plan(repository: Repository, history: History, peer: Peer, selector: str) -
     chunks: list[Digest] = []
     described = []
     for node in travel.nodes:
-        state = presence(repository, history.nodes[node])
-        if state is Presence.NODE_ONLY:
-            continue
+        if presence(repository, history.nodes[node]) is not Presence.COMPLETE:
+            continue  # a manifest without its weights would look like a loss over there
         parts = read_parts(repository, history.nodes[node])
         described.append(parts)
         objects.update(_parts_objects(parts))
-        if state is Presence.COMPLETE:
-            chunks += parts.chunks()
+        chunks += parts.chunks()
     store = repository.store
 
     def read(refs: Iterable[Ref]) -> dict[Ref, MetaObject]:

@@ -122,7 +122,7 @@ def _conflicts(view: View) -> Iterator[ConflictedName]:
     names = view.history.names
     for name in names.names():
         if len(names.resolve(name)) > 1:
-            sides = view.selection.sides(name).items()
+            sides = sorted(view.selection.sides(name).items())
             yield ConflictedName(name, {side: tuple(sorted(nodes)) for side, nodes in sides})
 
 

@@ -34,7 +34,7 @@ class FileRemote:
 
     def __init__(self, url: str) -> None:
         """Takes a path or a ``file://`` URL; nothing is opened yet."""
-        self._path = Path(_path_of(url)).expanduser().absolute()
+        self._path = Path(_path_of(url)).expanduser().resolve()
         self._kinds: dict[PackId, PackKind] = {}
 
     def packs(self) -> Iterable[PackListing]:
@@ -85,6 +85,8 @@ class FileRemote:
                 return
             incoming = folder.parent / "incoming"
             incoming.mkdir(exist_ok=True)
+            if not _is_folder(incoming):
+                raise ForbiddenError(f"{incoming} is a link", hint="look who put it there")
             _sweep(incoming)
             partial = incoming / f"{secrets.token_hex(16)}.part"
             try:
@@ -107,7 +109,7 @@ class FileRemote:
 
     def _packs_folder(self) -> Path:
         for folder in (self._path / ".mgit", self._path):
-            if _is_folder(folder / "packs"):
+            if _is_folder(folder) and _is_folder(folder / "packs"):
                 return folder / "packs"
         if _is_folder(self._path) and not any(self._path.iterdir()):
             return self._path / "packs"
@@ -129,7 +131,7 @@ def _path_of(url: str) -> str:
 def _is_folder(path: Path) -> bool:
     try:
         return stat.S_ISDIR(path.lstat().st_mode)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
 
 

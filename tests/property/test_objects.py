@@ -343,7 +343,9 @@ def test_a_statement_that_is_no_statement_is_refused(document: bytes) -> None:
         (lambda n: Payload("x", bytes(n), frozenset()), 4 << 20),
         (lambda n: Unknown("sketch", frozenset(), bytes(n)), 4 << 20),
         (lambda n: Node(ZERO, frozenset(), None, "o" * n, ""), 4 << 20),
-        (lambda n: Layout((Shard("s", bytes(n), ()),), {}), 64 << 20),
+        pytest.param(
+            lambda n: Layout((Shard("s", bytes(n), ()),), {}), 64 << 20, marks=pytest.mark.slow
+        ),
     ],
     ids=["payload", "unknown", "node", "layout"],
 )

@@ -11,7 +11,7 @@ from mgit.cli.grouping import grouped
 from mgit.cli.page import Block, Cell, Page, Styled, Table, counted, line, listed, record, size
 from mgit.cli.progress import progress
 from mgit.cli.session import session
-from mgit.cli.verbs.words import names_beginning
+from mgit.cli.verbs.words import names_beginning, wrong_usage
 
 if TYPE_CHECKING:
     from mgit.comparing import Difference, FileDifference, TensorDifference
@@ -46,7 +46,7 @@ def diff(
     from mgit.comparing import diff
 
     if is_stat + is_name_only + bool(tensor) > 1:
-        raise typer.BadParameter("give one of --stat, --name-only and --tensor")
+        raise wrong_usage("give one of --stat, --name-only and --tensor")
     with progress("comparing") as advance:
         whole = diff(
             session().repository(), left, right, is_measured=not is_name_only, progress=advance
@@ -225,5 +225,5 @@ def _damage(damage: "Damage") -> Iterator[Block]:
 def _repair(models: Sequence[str]) -> str:
     named = [title for title in models if "@" not in title]
     if named:
-        return f"mgit add PATH {named[0]}, with the checkpoint that it was made from"
+        return f"add their checkpoints again, as in: mgit add PATH {named[0]}"
     return f"mgit backfill {models[0]}, or add the same checkpoint again"

@@ -8,7 +8,7 @@ import typer
 from mgit.cli.application import group, verb
 from mgit.cli.page import Cell, Page, Table, counted, line, titled
 from mgit.cli.session import session
-from mgit.cli.verbs.words import Name, Selected, SelectedSome
+from mgit.cli.verbs.words import Name, Selected, SelectedSome, wrong_usage
 
 if TYPE_CHECKING:
     from mgit.digest import Digest
@@ -83,7 +83,7 @@ def resolve(
     from mgit import editing
 
     if bool(pick) == is_both:
-        raise typer.BadParameter("give one of --pick SEL and --both")
+        raise wrong_usage("give one of --pick SEL and --both")
     repository = session().repository()
     if is_both:
         return _resolved(name, editing.keep_both(repository, name))

@@ -61,7 +61,7 @@ def add(
     ] = None,
     operation: Annotated[
         str, typer.Option(metavar="WORD", help="How it was made: finetune, prune, merge …")
-    ] = "import",
+    ] = "",
     type: Annotated[
         str, typer.Option(metavar="TYPE", help="Kind of model; else its config.json says it.")
     ] = "",

@@ -10,7 +10,7 @@ from mgit.cli.application import group, verb
 from mgit.cli.page import Block, Cell, Page, Table, counted, line, listed, size, titled
 from mgit.cli.progress import progress
 from mgit.cli.session import session
-from mgit.cli.verbs.words import OwnLabel, SelectedSome, label_or_login
+from mgit.cli.verbs.words import OwnLabel, SelectedSome, label_or_login, wrong_usage
 
 if TYPE_CHECKING:
     from mgit.repository import Repository
@@ -108,7 +108,7 @@ def default_folder(url: str) -> Path:
     parts = [part for part in path.split("/") if part not in {"", ".", "..", ".mgit"}]
     name = parts[-1].removesuffix(".mgit") if parts else ""
     if not name or name.endswith(":"):
-        raise typer.BadParameter(f"{url!r} names no folder: give one, as DIR")
+        raise wrong_usage(f"{url!r} names no folder: give one, as DIR")
     return Path(name)
 
 
@@ -173,7 +173,7 @@ def remote_and_selector(repository: "Repository", words: Sequence[str]) -> tuple
     from mgit.sync import is_remote
 
     if len(words) > 2:
-        raise typer.BadParameter(f"one remote and one selector, not {len(words)} words")
+        raise wrong_usage(f"one remote and one selector, not {len(words)} words")
     if len(words) == 2:
         return _place(repository, words[0]), words[1]
     if words and is_remote(repository, words[0]):

@@ -4,11 +4,14 @@ import contextlib
 import getpass
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mgit.cli.session import session
+
+if TYPE_CHECKING:
+    from mgit.errors import UsageError
 
 
 def names_beginning(incomplete: str) -> list[str]:
@@ -64,14 +67,21 @@ def label_or_login(label: str) -> str:
     return made if made and not re.fullmatch(r"v[0-9]+", made) else "me"
 
 
+def wrong_usage(message: str) -> "UsageError":
+    """Returns the error that the words of the running command make no sense together."""
+    from mgit.errors import UsageError
+
+    return UsageError(message, hint=f"mgit {session().command} --help")
+
+
 def pairs(texts: Sequence[str], option: str) -> Mapping[str, str]:
     """Returns ``k=v`` texts as a mapping.
 
     Raises:
-        BadParameter: One has no ``=``.
+        UsageError: One has no ``=``.
     """
     split = [text.partition("=") for text in texts]
     wrong = [text for text, (key, sign, _) in zip(texts, split, strict=True) if not (key and sign)]
     if wrong:
-        raise typer.BadParameter(f"{option} {wrong[0]!r} is not key=value")
+        raise wrong_usage(f"{option} {wrong[0]!r} is not key=value")
     return {key: value for key, _, value in split}

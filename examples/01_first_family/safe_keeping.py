@@ -1,0 +1,68 @@
+"""The end: a damaged disk, and whether what comes out is what went in."""
+
+from pathlib import Path
+
+from scene import Scene, require_equal_folders, size_of
+from story import expect, say
+
+
+def damage_and_heal(scene: Scene) -> None:
+    """A bit flips on the disk of team A."""
+    team_a = scene.team_a
+    pack = max((team_a.folder / ".mgit/packs").glob("*.chunks"), key=lambda path: path.stat().st_size)
+    say(f"""One bit flips on Alice's disk: in byte 100 of packs/{pack.name[:12]}….chunks, the
+        largest of her packs. A check finds it, and names the object, the pack and all models
+        that cannot be read any more.""")
+    flip_a_bit(pack, at=100)
+    found = team_a.look("fsck", code=5)
+    (damage,) = found["damage"]
+    expect("the pack is named", damage["place"]["pack"].endswith(pack.stem))
+    expect("minilm is among the models", "minilm" in damage["models"])
+    say("No wrong weight gets out:")
+    team_a.mgit("export", "minilm", "../broken", code=5)
+    expect("nothing is left behind", not (scene.root / "broken").exists())
+    say("The same checkpoint, added again, heals what it has in common with the others.")
+    team_a.mgit("add", "minilm", "minilm")
+    team_a.mgit("export", "minilm", "../healed")
+    require_equal_folders(scene.root / "healed", scene.root / "team-a/minilm")
+    checked = team_a.look("fsck")
+    expect("everything can be read again", checked["is_clean"])
+
+
+def flip_a_bit(path: Path, *, at: int) -> None:
+    """Changes the lowest bit of one byte of a file."""
+    with path.open("r+b") as file:
+        file.seek(at)
+        (old,) = file.read(1)
+        file.seek(at)
+        file.write(bytes([old ^ 1]))
+
+
+def export_everything(scene: Scene) -> None:
+    """All versions of all models come out as they went in."""
+    team_a = scene.team_a
+    say("""Every version of every model that anybody added, the ones that were voted down and the
+        stranger's too, is written back and compared with the folder that it came from.""")
+    rows = team_a.ask("log")["nodes"]
+    expect("all that was added is there", len(rows) == len(scene.added))
+    for row in rows:
+        original = scene.added_folder(row["node"])
+        team_a.mgit("export", row["title"], f"../out/{original.name}")
+        compared = require_equal_folders(scene.root / "out" / original.name, original)
+        say(f"The same as {original.relative_to(scene.root)}: {compared}.")
+
+
+def weigh(scene: Scene) -> None:
+    """What all of it takes."""
+    team_a = scene.team_a
+    say("What all of them take in Alice's repository, next to what their folders take:")
+    stats = team_a.look("stats")
+    folders = sum(size_of(folder) for folder in scene.added.values())
+    packs = (team_a.folder / ".mgit/packs").glob("*.*")
+    stored = sum(path.stat().st_size for path in packs)
+    expect("stats counts what lies on the disk", stats["pack_bytes"] == stored)
+    expect("the store is smaller", stored < folders)
+    scores = ", ".join(f"{name} {score:.3f}" for name, score in scene.scores.items())
+    say(f"""{len(scene.added)} checkpoints: {folders / 1e6:,.1f} MB as folders,
+        {stored / 1e6:,.1f} MB in the repository, {folders / stored:.2f} times less.
+        {"MRR: " + scores + "." if scores else ""}""")
