@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mgit.digest import Digest
-from mgit.errors import AbsentError, NotFoundError, RemoteError, UsageError
+from mgit.errors import AbsentError, MgitError, NotFoundError, RemoteError, UsageError
 from mgit.objects import ROOT_TYPE, MetaObject, Payload, RepositoryRoot
 from mgit.remote import connect
 from mgit.repository import FOLDER, Home, Presence, Repository, presence
@@ -172,7 +172,8 @@ def backfill(
         AbsentError: No remote has all of them.
         RemoteError: The only remote cannot be reached.
     """
-    received, failures = 0, []
+    received = 0
+    failures: list[MgitError] = []
     history = repository.history()
     wanted = Selection(repository, history).nodes(selector)
     lacking = _incomplete(repository, wanted)
@@ -182,7 +183,7 @@ def backfill(
         source = replace(source_of(repository, name), select=selector, weights=True)
         try:
             received += receive(repository, source, connect(source.url), progress).received_bytes
-        except RemoteError as error:
+        except (RemoteError, NotFoundError) as error:
             failures.append(error)  # another remote may have them
         lacking = _incomplete(repository, wanted)
         if not lacking:

@@ -4,6 +4,7 @@ base@v1 <┈ base          ┈ version, ─ provenance
    ^───────── legal <── qa
 """
 
+import re
 from pathlib import Path
 from textwrap import dedent
 
@@ -191,7 +192,9 @@ def test_stats_counts_what_is_shared_once(family: Terminal) -> None:
 def test_stats_is_a_table_with_a_total(family: Terminal) -> None:
     lines = family.does("stats").out.splitlines()
 
-    assert lines[0].lower().split() == "name raw stored shared ratio stored as deepest".split()
+    assert re.split("  +", lines[0]) == [
+        *("NAME", "RAW", "STORED", "SHARED", "RATIO", "STORED AS", "DEEPEST")
+    ]
     assert lines[-1].startswith("3.2 kB of models, ")
 
 

@@ -44,7 +44,7 @@ def streamed(size: int, seed: bytes) -> bytes:
 
 @ALL_TYPES
 @given(data=st.data())
-@settings(max_examples=settings().max_examples // 2)
+@settings(max_examples=settings().max_examples // 5)
 def test_a_chunk_comes_back_bit_for_bit(name: str, data: st.DataObject) -> None:
     dtype = DTYPES[name]
     raw = data.draw(lanes_of(dtype))
@@ -69,7 +69,7 @@ def test_every_pair_of_hard_values_comes_back(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["F8_E4M3", "BF16", "F32", "I64"])
-@pytest.mark.parametrize("count", [BLOCK - 1, BLOCK, 2 * BLOCK + 3])
+@pytest.mark.parametrize("count", [BLOCK, BLOCK + 3])
 def test_a_chunk_longer_than_a_block_comes_back(name: str, count: int) -> None:
     dtype = DTYPES[name]
     raw, base = (streamed(count * dtype.lane, seed) for seed in (b"child", b"base"))

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from _pytest.mark import ParameterSet
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mgit.canonical import Value
@@ -46,6 +46,8 @@ def rows(kind: PackKind) -> st.SearchStrategy[list[Row]]:
 
 
 packs = st.sampled_from(PackKind).flatmap(lambda kind: st.tuples(st.just(kind), rows(kind)))
+FEWER = settings(max_examples=settings().max_examples // 2)
+
 summaries: st.SearchStrategy[dict[str, Value]] = st.dictionaries(
     st.text(max_size=3), st.integers(0, 9), max_size=2
 )
@@ -68,6 +70,7 @@ def test_an_index_gives_back_what_it_was_built_from(
     assert index.to_bytes() == data
 
 
+@FEWER
 @given(packs, digests, kinds | st.just(CHUNK))
 def test_a_row_is_found_exactly_if_it_is_there(
     pack: tuple[PackKind, list[Row]], digest: Digest, kind: str
@@ -81,6 +84,7 @@ def test_a_row_is_found_exactly_if_it_is_there(
     assert {ref: index.find(ref) for ref in asked} == {ref: by_ref.get(ref) for ref in asked}
 
 
+@FEWER
 @given(packs)
 def test_the_order_in_which_rows_are_given_is_no_matter(pack: tuple[PackKind, list[Row]]) -> None:
     kind, stored = pack
@@ -88,6 +92,7 @@ def test_the_order_in_which_rows_are_given_is_no_matter(pack: tuple[PackKind, li
     assert build_index(kind, stored, {}) == build_index(kind, stored[::-1], {})
 
 
+@FEWER
 @given(packs, st.data())
 def test_a_flipped_bit_in_an_index_is_refused(
     pack: tuple[PackKind, list[Row]], data: st.DataObject
@@ -131,6 +136,7 @@ def test_any_bytes_are_an_index_or_refused(data: bytes) -> None:
     assert list(index.rows()) == []
 
 
+@FEWER
 @given(packs, st.integers(0, TRAILER_BYTES - 1), st.integers(1, 255))
 def test_a_trailer_says_where_the_index_begins_and_a_changed_one_something_else(
     pack: tuple[PackKind, list[Row]], at: int, flip: int
@@ -153,6 +159,7 @@ def test_a_trailer_has_48_bytes(size: int) -> None:
         parse_trailer(bytes(size))
 
 
+@FEWER
 @given(rows(PackKind.CHUNKS), st.integers(-9, 9), st.data())
 def test_bodies_that_overlap_or_leave_a_gap_are_not_written(
     stored: list[Row], by: int, data: st.DataObject

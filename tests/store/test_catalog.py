@@ -6,7 +6,7 @@ pack P   A full            pack Q   B = A + difference            pack R   A = B
 from collections import defaultdict
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mgit.digest import Digest
@@ -18,6 +18,7 @@ from mgit.store.format import PackIndex
 from tests.store.building import SIZE, Packs, delta, full, id_of, index_of, raw_of
 
 WORDS = "ABCDEFGH"
+FEWER = settings(max_examples=settings().max_examples // 2)
 Graph = list[dict[str, tuple[list[str], int]]]  # pack -> chunk -> its bases and its size
 
 
@@ -98,6 +99,7 @@ def test_a_chunk_is_read_from_its_rows_within_bounds_the_cheapest_first(
     assert found == [pack for cost in sorted(usable) for pack in sorted(usable[cost])]
 
 
+@FEWER
 @given(graphs("ABCD"), st.sampled_from("ABCD"))
 def test_a_row_found_bad_counts_as_absent_for_all_that_rest_on_it(graph: Graph, word: str) -> None:
     packs = packs_of(graph)
@@ -200,6 +202,7 @@ def test_a_writer_goes_to_depth_8_and_six_times_the_size(
     assert cost.allows_child(SIZE) is allowed
 
 
+@FEWER
 @given(graphs())
 def test_objects_of_a_kind_are_listed_pack_by_pack_in_the_order_of_their_bodies(
     graph: Graph,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mgit.digest import Digest
@@ -12,12 +12,14 @@ from mgit.errors import MachineError
 from mgit.store import Facts
 from tests.store.building import full, id_of, raw_of, store_at, write_pack
 
+FEWER = settings(max_examples=settings().max_examples // 2)
 facts = st.lists(
     st.dictionaries(st.text(max_size=5), st.text(max_size=9) | st.integers(), max_size=3),
     max_size=5,
 )
 
 
+@FEWER
 @given(facts, facts)
 def test_facts_come_back_in_the_order_they_were_appended(
     tmp_path_factory: pytest.TempPathFactory,
@@ -32,6 +34,7 @@ def test_facts_come_back_in_the_order_they_were_appended(
     assert list(kept) == [*first, *then]
 
 
+@FEWER
 @given(facts.filter(bool), st.integers(1, 1000))
 def test_a_torn_line_is_skipped_and_the_next_one_is_whole(
     tmp_path_factory: pytest.TempPathFactory, known: list[Mapping[str, object]], cut: int

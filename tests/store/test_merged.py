@@ -32,7 +32,7 @@ contents = st.lists(st.sets(st.sampled_from(WORDS), max_size=5), min_size=ENOUGH
 
 
 @given(contents, st.integers(0, 5))
-@settings(max_examples=settings().max_examples // 2)
+@settings(max_examples=settings().max_examples // 5)
 def test_it_answers_as_the_packs_do(
     tmp_path_factory: pytest.TempPathFactory, found: list[set[str]], later: int
 ) -> None:
