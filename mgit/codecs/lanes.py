@@ -107,6 +107,8 @@ def decompress(frame: bytes, size: int) -> bytes:
         declared = zstandard.get_frame_parameters(frame).content_size
         if declared != size:
             raise FormatError(f"a frame declares {declared} bytes, not {size}")
-        return zstandard.ZstdDecompressor().decompress(frame, max_output_size=size)
+        return zstandard.ZstdDecompressor().decompress(
+            frame, max_output_size=size, allow_extra_data=False
+        )
     except zstandard.ZstdError as error:
         raise FormatError(f"a broken zstd frame: {error}") from error

@@ -94,7 +94,7 @@ def _within_bounds(catalog: Catalog, chunk: Digest, raw_bytes: int) -> Digest | 
         cost = catalog.cost(chunk)
         if cost is None or cost.allows_child(raw_bytes):
             return chunk if cost else None
-        bases = catalog.choices(chunk)[0].row.bases
-        if not bases:
+        choices = catalog.choices(chunk)
+        if not choices or not choices[0].row.bases:
             return None
-        chunk = bases[0]
+        chunk = choices[0].row.bases[0]

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from mgit import canonical
 from mgit.canonical import Value
@@ -96,6 +97,9 @@ def build_index(kind: PackKind, rows: Sequence[Row], summary: Value) -> bytes:
         ValueError: Bodies that do not lie end to end, or too much for one pack.
     """
     kinds = sorted({row.ref.kind for row in rows})
+    for name in kinds:
+        if not (name.isascii() and name.isprintable() and 0 < len(name) <= _KIND_BYTES):
+            raise ValueError(f"{name!r} cannot be the name of a kind")
     end = _check_bodies(rows)
     if len(rows) > MAX_ROWS or end > MAX_PACK_BYTES or len(kinds) > _KINDS:
         raise ValueError(
@@ -217,10 +221,12 @@ class PackIndex:
         firsts = np.bincount(columns["digest"][:, 0] >> np.uint64(56), minlength=256)
         if np.cumsum(firsts).tolist() != list(self._fan_out) or not _is_increasing(columns):
             raise FormatError(f"the rows of pack {self.pack.short} are not in order")
-        order = np.argsort(columns["offset"], kind="stable")
+        if np.any(columns["stored"] > MAX_PACK_BYTES):
+            raise FormatError(f"pack {self.pack.short} has a body that is too large")
+        order = self._order()
         ends = np.cumsum(columns["stored"][order], dtype=np.uint64)
         starts = np.concatenate((np.zeros(1, np.uint64), ends[:-1]))
-        is_tight = np.array_equal(np.sort(columns["offset"]), starts[: len(columns)])
+        is_tight = np.array_equal(columns["offset"][order], starts[: len(columns)])
         if not is_tight or (int(ends[-1]) if len(ends) else 0) != self.bodies_bytes:
             raise FormatError(f"the bodies of pack {self.pack.short} do not lie end to end")
         if np.any(columns["first_base"].astype(np.uint64) + columns["bases"] > bases):
@@ -264,8 +270,12 @@ class PackIndex:
 
     def rows(self) -> Iterator[Row]:
         """Yields all rows in the order of their bodies: the order of first use."""
-        for number in np.argsort(self.columns["offset"], kind="stable").tolist():
+        for number in self._order().tolist():
             yield self.row(number)
+
+    def _order(self) -> npt.NDArray[np.intp]:
+        """The rows by where their bodies lie; an empty body comes before the one behind it."""
+        return np.lexsort((self.columns["stored"], self.columns["offset"]))
 
     def summary(self) -> dict[str, Value]:
         """Returns the summary: a hint, never needed to read the pack."""

@@ -32,8 +32,11 @@ class MergedIndex:
             raise ValueError("too short")
         magic, packs, self._rows = _HEADER.unpack_from(data)
         self._at = _HEADER.size + packs * SIZE
-        if magic != _MAGIC or len(data) != self._at + self._rows * _RECORD:
+        end = self._at + self._rows * _RECORD
+        if magic != _MAGIC or len(data) != end + SIZE:
             raise ValueError("not a merged index")
+        if Digest.of(memoryview(data)[:end]) != data[end:]:  # a cache has no other witness
+            raise ValueError("a damaged merged index")
         table = bytes(data[_HEADER.size : self._at])
         self._packs = [PackId(Digest(table[i : i + SIZE])) for i in range(0, len(table), SIZE)]
         self._data = memoryview(data)
@@ -101,4 +104,5 @@ def _build(packs: Mapping[PackId, PackIndex]) -> bytes:
     records = np.empty(len(digests), np.dtype([("digest", ">u8", 4), ("place", "<u4", 2)]))
     records["digest"], records["place"] = digests[order], places[order]
     header = _HEADER.pack(_MAGIC, len(ids), len(digests))
-    return b"".join((header, *ids, records.tobytes()))
+    content = b"".join((header, *ids, records.tobytes()))
+    return content + Digest.of(content)

@@ -21,6 +21,7 @@ from mgit.store.format import check_of
 ReadRange = Callable[[PackId, int, int], bytes]
 Report = Callable[[Place, str], None]
 
+_PASSED_OVER = (AbsentError, DamagedError, PackMissingError, UnknownCodecError)
 _CACHED_BYTES = 96 << 20  # decoded chunks kept: the bases of what is decoded next are among them
 
 
@@ -37,7 +38,7 @@ class Reader:
     catalog: Catalog
     read: ReadRange
     report: Report
-    _intact: set[Place] = field(default_factory=set)
+    _intact: dict[Digest, bool] = field(default_factory=dict)
     _decoded: OrderedDict[Digest, bytes] = field(default_factory=OrderedDict)
     _decoded_bytes: int = 0
 
@@ -61,17 +62,18 @@ class Reader:
 
     def is_intact(self, chunk: Digest) -> bool:
         """Returns whether a chunk is here and every stored byte that it rests on is as written."""
-        for place in self.catalog.choices(chunk):
-            try:
-                if place not in self._intact:
-                    self.stored(place)
-                    self._intact.add(place)
-            except FormatError as error:
-                self.report(place, str(error))
-                continue
-            if all(self.is_intact(base) for base in place.row.bases):
-                return True
-        return False
+        if chunk not in self._intact:
+            found = any(self._is_sound(place) for place in self.catalog.choices(chunk))
+            self._intact[chunk] = found
+        return self._intact[chunk]
+
+    def _is_sound(self, place: Place) -> bool:
+        try:
+            self.stored(place)
+        except FormatError as error:
+            self.report(place, str(error))
+            return False
+        return all(self.is_intact(base) for base in place.row.bases)
 
     def stored(self, place: Place) -> bytes:
         """Returns the body of a row as it is stored, after checking it.

@@ -162,7 +162,8 @@ class Store:
                 case {"healed": str(pack)}:
                     rows = {row for row in rows if row[0].hex() != pack}
                 case {"pack": str(pack), "object": str(digest)}:
-                    rows.add((PackId(Digest.from_text(pack)), Digest.from_text(digest)))
+                    with contextlib.suppress(ValueError):  # a line that makes no sense
+                        rows.add((PackId(Digest.from_text(pack)), Digest.from_text(digest)))
                 case _:
                     continue
         return rows
