@@ -97,11 +97,7 @@ class Reader:
                     f"{ref.kind} {ref.digest.short} is damaged in pack {place.pack.short}",
                     hint="mgit fsck names the models it affects; adding the same checkpoint heals",
                 )
-            except (
-                DamagedError,
-                UnknownCodecError,
-                PackMissingError,
-            ) as error:  # of a base, or of this row
+            except _PASSED_OVER as error:  # of a base, or of this row
                 failure = error
         raise failure
 
