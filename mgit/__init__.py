@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mgit.adding.add import Description, add
-    from mgit.adding.export import export
+    from mgit.adding.exporting import export
+    from mgit.adding.publishing import Description, add
     from mgit.comparing import diff
     from mgit.editing import (
         add_tags,
@@ -30,10 +30,11 @@ if TYPE_CHECKING:
     )
     from mgit.editing import pick as resolve
     from mgit.errors import MgitError
+    from mgit.merging import Merge, merge
     from mgit.repair import check as check_integrity
     from mgit.repository import Home, Repository
     from mgit.sync import Cloned, backfill, fetch, pull, push
-    from mgit.sync.remotes import add_remote, remotes, remove_remote
+    from mgit.sync.settings import add_remote, remotes, remove_remote
     from mgit.viewing import Whoami, log, show, stats, status, verify
     from mgit.viewing import names as ls
 
@@ -42,6 +43,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Description",
     "Home",
+    "Merge",
     "MgitError",
     "Repository",
     "add",
@@ -58,6 +60,7 @@ __all__ = [
     "log",
     "ls",
     "members",
+    "merge",
     "note",
     "open",
     "operations",
@@ -97,6 +100,7 @@ _FROM = {
         "undo",
     ),
     "errors": ("MgitError",),
+    "merging": ("Merge", "merge"),
     "repository": ("Home", "Repository"),
     "sync": ("add_remote", "backfill", "fetch", "pull", "push", "remotes", "remove_remote"),
     "viewing": ("log", "show", "stats", "status", "verify"),

@@ -250,4 +250,5 @@ class Selection:
         if len(targets) == 1:
             return dict.fromkeys(targets, name)
         sides = self.sides(name).items()
-        return {target: side for side, held in sides for target in held}
+        # a side that holds two nodes (one key said both) has no name that means one of them
+        return {target: side for side, held in sides if len(held) == 1 for target in held}

@@ -14,9 +14,10 @@ from pathlib import Path
 
 from mgit import adding, editing, sync
 from mgit.digest import Digest
-from mgit.objects import Edge, EdgeKind, Node
-from mgit.repository import Home, Repository
+from mgit.objects import Edge, EdgeKind, Node, digest_of
+from mgit.repository import Home, Repository, Step, record
 from mgit.selection import Selection
+from mgit.signing import key_text
 
 TENSORS = ("embedding", "layer.0", "layer.1", "head")
 
@@ -103,6 +104,35 @@ def bare_node(label: str, *version_parents: Digest) -> Node:
     """A node whose manifest nobody has: enough for names, and made in no time."""
     edges = frozenset(Edge(EdgeKind.VERSION, parent) for parent in version_parents)
     return Node(Digest.of(label.encode()), edges, None, "import", "tiny")
+
+
+def point(repository: Repository, name: str, label: str, *version_parents: Digest) -> Digest:
+    """Points a name to a bare node: one signed step, and nothing else."""
+    node = bare_node(label, *version_parents)
+    with repository.writing():
+        step = Step(f"add {name}", {name: digest_of(node)}, [node])
+        record(repository, repository.history(), step)
+    return digest_of(node)
+
+
+def trusted(repository: Repository, *people: Person) -> None:
+    """Makes people maintainers, under their own names."""
+    for person in people:
+        key = key_text(person.key)
+        editing.trust_add(repository, key, role_names=["maintainer"], label=person.name)
+
+
+def apart(root: Path) -> tuple[Repository, Repository]:
+    """Alice's repository and Bob's copy of it; Bob sees that they moved ``m`` apart."""
+    alice, bob = Person("alice", root), Person("bob", root)
+    hers = alice.init()
+    first = point(hers, "m", "first")
+    trusted(hers, bob)
+    his = bob.clone(str(root / "alice"))
+    point(hers, "m", "by alice", first)
+    point(his, "m", "by bob", first)
+    sync.fetch(his)
+    return hers, his
 
 
 def names(repository: Repository) -> dict[str, frozenset[Digest]]:

@@ -4,7 +4,8 @@
     python demo.py --tiny           # the same story with tiny models, in seconds, without torch
 
 It prints every command with its real output, and a table of what was shown; it exits with 1 if
-something was not so. Nothing is downloaded, and nothing outside its folder is written.
+something was not so. Nothing is downloaded, and nothing outside its folder is written; the real
+models take 2 GB there while it runs.
 """
 
 import argparse
@@ -20,89 +21,6 @@ import safe_keeping
 from scene import REAL, TINY, Family, Scene
 from story import Step, say, tell_all
 
-STEPS = (
-    Step(
-        "a repository and its first model",
-        "a folder, a key and one command; the same bytes again are no new version",
-        at_home.begin,
-    ),
-    Step(
-        "relatives are made",
-        "two fine-tunes beat the base model on unseen data; pruned and cast, they still do",
-        at_home.make_relatives,
-    ),
-    Step(
-        "the relatives are added",
-        "each node records its parent, how it was made, and what was measured",
-        at_home.add_relatives,
-    ),
-    Step(
-        "looking at the family",
-        "graph, selectors, differences by tensor; stored smaller, without loss",
-        at_home.look_around,
-    ),
-    Step(
-        "another team is admitted",
-        "a role belongs to a key, and stands in the repository",
-        between_peers.admit,
-    ),
-    Step(
-        "a branch is cloned without weights",
-        "all can be looked at; what is not here is refused, with the reason",
-        between_peers.clone_a_branch,
-    ),
-    Step(
-        "weights are fetched",
-        "on request, and byte for byte what was added",
-        between_peers.fetch_weights,
-    ),
-    Step(
-        "work while offline",
-        "a version is added and signed with the other repository out of reach",
-        between_peers.work_apart,
-    ),
-    Step(
-        "two versions of one name meet",
-        "both sides are kept and have names; a push that would move a name is refused",
-        between_peers.keep_both_sides,
-    ),
-    Step(
-        "the conflict is settled",
-        "one pick, one push, and the other team's name follows; a second push sends nothing",
-        between_peers.settle,
-    ),
-    Step(
-        "who did what",
-        "every step up to the base model is signed by a key with a role",
-        between_peers.ask_who,
-    ),
-    Step(
-        "a step back, and forward",
-        "undo takes back a step by a new one; no version is lost",
-        between_peers.step_back,
-    ),
-    Step(
-        "a stranger pushes",
-        "no shared name moves; what the stranger says is shown as such, and does not verify",
-        between_peers.meet_a_stranger,
-    ),
-    Step(
-        "a bit flips",
-        "found, named and refused; healed by adding the same checkpoint",
-        safe_keeping.damage_and_heal,
-    ),
-    Step(
-        "everything comes out as it went in",
-        "every version of everybody, compared byte by byte with its original",
-        safe_keeping.export_everything,
-    ),
-    Step(
-        "what it takes",
-        "the store against the sum of the folders",
-        safe_keeping.weigh,
-    ),
-)
-
 
 def main() -> int:
     """Tells the story and returns an exit code."""
@@ -116,21 +34,109 @@ def main() -> int:
     # resolved: a temporary folder may lie behind a link
     root = (chosen.folder or Path(tempfile.mkdtemp(prefix="mgit-demo-"))).resolve()
     started = time.monotonic()
-    is_told = tell(root, TINY if chosen.tiny else REAL)
-    print(f"\n{time.monotonic() - started:.0f} s", end="")
+    try:
+        is_told = tell(root, TINY if chosen.tiny else REAL)
+    except KeyboardInterrupt:
+        is_told = False
+    print(f"\n{time.monotonic() - started:.0f} s")
     if is_told and not (chosen.keep or chosen.folder):
         shutil.rmtree(root)
-        print()
     else:
-        print(f"; what was made is in {root}")
+        print(f"what was made is in {root}")
     return 0 if is_told else 1
 
 
 def tell(root: Path, family: Family) -> bool:
     """Tells the story in a folder and returns whether all of it was so."""
-    say(f"""This is mgit with a small family: {family.about}. Every line below that begins with a
+    say(f"""This shows mgit with a small family: {family.about}. Every line below that begins with a
         prompt is a command that runs as you would type it, in {root}.""")
-    return tell_all(STEPS, Scene.at(root, family))
+    return tell_all(steps_for(family), Scene.at(root, family))
+
+
+def steps_for(family: Family) -> tuple[Step[Scene], ...]:
+    """Returns the story."""
+    return (
+        Step(
+            "a repository and its first model",
+            "a folder, a key and one command; the same bytes again are no new version",
+            at_home.begin,
+        ),
+        Step(
+            "relatives are made",
+            family.shows,
+            at_home.make_relatives,
+        ),
+        Step(
+            "the relatives are added",
+            "each node records its parent, how it was made, and what was measured",
+            at_home.add_relatives,
+        ),
+        Step(
+            "looking at the family",
+            "graph, selectors, differences by tensor; stored smaller, without loss",
+            at_home.look_around,
+        ),
+        Step(
+            "another team is admitted",
+            "a role belongs to a key, and stands in the repository",
+            between_peers.admit,
+        ),
+        Step(
+            "a branch is cloned without weights",
+            "all can be looked at; what is not here is refused, with the reason",
+            between_peers.clone_a_branch,
+        ),
+        Step(
+            "weights are fetched",
+            "on request, and byte for byte what was added",
+            between_peers.fetch_weights,
+        ),
+        Step(
+            "work while offline",
+            "a version is added and signed with the other repository out of reach",
+            between_peers.work_apart,
+        ),
+        Step(
+            "two versions of one name meet",
+            "both sides are kept and have names; a push that would move a name is refused",
+            between_peers.keep_both_sides,
+        ),
+        Step(
+            "the conflict is settled",
+            "one pick, one push, and the other team's name follows; a second push sends nothing",
+            between_peers.settle,
+        ),
+        Step(
+            "who did what",
+            "every step up to the base model is signed by a key with a role",
+            between_peers.ask_who,
+        ),
+        Step(
+            "a step back, and forward",
+            "undo takes back a step by a new one; no version is lost",
+            between_peers.step_back,
+        ),
+        Step(
+            "a stranger pushes",
+            "no shared name moves; what the stranger says is shown as such, and does not verify",
+            between_peers.meet_a_stranger,
+        ),
+        Step(
+            "a bit flips",
+            "found, named and refused; healed by adding the same checkpoint",
+            safe_keeping.damage_and_heal,
+        ),
+        Step(
+            "everything comes out as it went in",
+            "every version of everybody, compared byte by byte with its original",
+            safe_keeping.export_everything,
+        ),
+        Step(
+            "what it takes",
+            "the store against the sum of the folders",
+            safe_keeping.weigh,
+        ),
+    )
 
 
 if __name__ == "__main__":

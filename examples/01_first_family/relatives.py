@@ -69,7 +69,7 @@ def finetune(
         steps: Batches to learn from.
         batch_size: Pairs a batch.
     """
-    import code_search  # noqa: PLC0415 - torch takes seconds to import, the others do without
+    import code_search  # torch takes seconds to import, the others do without
 
     learned = code_search.train(
         code_search.load_encoder(source),
@@ -88,7 +88,7 @@ def finetune(
 
 def evaluate(folders: Sequence[Path]) -> "list[Score]":
     """Returns how well each checkpoint finds 256 docstrings that no fine-tune has seen."""
-    import code_search  # noqa: PLC0415 - as in finetune
+    import code_search  # as in finetune
 
     held_out = code_search.split_pairs()[1]
     return [code_search.score(code_search.load_encoder(folder), held_out) for folder in folders]

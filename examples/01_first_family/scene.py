@@ -17,6 +17,7 @@ class Family:
         base: Words after ``relatives.py`` that write the checkpoint ``minilm``.
         finetunes: Likewise ``search`` and ``search-bold``, from ``minilm``.
         is_judged: Whether the models mean something, so that they can be evaluated.
+        shows: What making them shows.
         launch: How ``mgit`` is run.
     """
 
@@ -24,17 +25,19 @@ class Family:
     base: Words
     finetunes: tuple[Words, Words]
     is_judged: bool
+    shows: str
     launch: Launch
 
 
 REAL = Family(
-    about="all-MiniLM-L6-v2 and its relatives: 23 million parameters each",
+    about="all-MiniLM-L6-v2 and relatives of it, 23 million parameters each",
     base=("base", "minilm"),
     finetunes=(
         ("finetune", "minilm", "search", "--seed", "1"),
         ("finetune", "minilm", "search-bold", "--seed", "2", "--learning-rate", "5e-5"),
     ),
     is_judged=True,
+    shows="two fine-tunes beat the base model on unseen data; pruned and cast, they still do",
     launch=mgit_in_processes,
 )
 TINY = Family(
@@ -45,6 +48,7 @@ TINY = Family(
         ("nudge", "minilm", "search-bold", "--seed", "2"),
     ),
     is_judged=False,
+    shows="nothing of mgit; these are random, the real ones are measured here",
     launch=mgit_in_this_process,
 )
 
@@ -74,10 +78,12 @@ class Scene:
     @classmethod
     def at(cls, root: Path, family: Family) -> "Scene":
         """Returns the scene as it begins, with empty folders below ``root``."""
-        people = [Person(name, root, family.launch) for name in ("team-a", "team-b", "stranger")]
-        for person in people:
+        team_a, team_b, stranger = (
+            Person(name, root, family.launch) for name in ("team-a", "team-b", "stranger")
+        )
+        for person in (team_a, team_b, stranger):
             person.folder.mkdir(parents=True)
-        return cls(root, family, *people)
+        return cls(root, family, team_a, team_b, stranger)
 
     def add(self, person: Person, checkpoint: str, name: str, *words: str) -> None:
         """Lets a person add a checkpoint, and remembers which."""

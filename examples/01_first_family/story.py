@@ -23,7 +23,7 @@ RELATIVES = Path(__file__).with_name("relatives.py")
 PASSED_ON = ("PATH", "HOME", "SYSTEMROOT", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH")
 
 Words: TypeAlias = Sequence[str]
-Teller = TypeVar("Teller")
+Shared = TypeVar("Shared")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def mgit_in_this_process(
 
 
 def _called(words: Words, folder: Path, environment: Mapping[str, str]) -> Ran:
-    from mgit.cli import main  # noqa: PLC0415 - the other way needs no mgit in this process
+    from mgit.cli import main  # the other way needs no mgit in this process
 
     out, err = io.StringIO(), io.StringIO()
     with contextlib.ExitStack() as changed:
@@ -129,6 +129,11 @@ class Person:
         (ran,) = self._launch(words)
         return _shown(ran, code)
 
+    def mgit_at_once(self, *commands: Words) -> None:
+        """Types several ``mgit …`` that run at the same time."""
+        self._type_in_background([("mgit", *words) for words in commands])
+        _shown(_joined(self._launch(*commands)), 0)
+
     def look(self, *words: str, code: int = 0) -> Any:
         """Types ``mgit …``, which changes nothing, and returns what ``--json`` says of the same."""
         self._type(("mgit", *words))
@@ -142,16 +147,11 @@ class Person:
         return _document(asked, code)
 
     def make(self, *commands: Words) -> str:
-        """Types ``python relatives.py …``, several at the same time, and returns what they print."""
-        background = (" &",) if len(commands) > 1 else ()
-        for words in commands:
-            self._type(("python", RELATIVES.name, *words), *background)
-        if background:
-            self._type(("wait",))
+        """Types ``python relatives.py …``, several at once, and returns what they print."""
+        self._type_in_background([("python", RELATIVES.name, *words) for words in commands])
         lines = [(str(RELATIVES), *words) for words in commands]
         made = python_in_processes(lines, self.folder, self._environment())
-        codes, outs, errs = zip(*((ran.code, ran.out, ran.err) for ran in made), strict=True)
-        return _shown(Ran(max(codes), "".join(outs), "".join(errs)), 0).out
+        return _shown(_joined(made), 0).out
 
     def _launch(self, *commands: Words) -> list[Ran]:
         return self.launch(commands, self.folder, self._environment())
@@ -161,9 +161,21 @@ class Person:
         own = {"MGIT_CONFIG_HOME": str(self.home / ".config" / self.name)}
         return passed_on | own | {"NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
 
-    def _type(self, words: Words, *end: str) -> None:
+    def _type_in_background(self, lines: Sequence[Words]) -> None:
+        is_alone = len(lines) == 1
+        for words in lines:
+            self._type(words, "" if is_alone else " &")
+        if not is_alone:
+            self._type(("wait",))
+
+    def _type(self, words: Words, end: str = "") -> None:
         where = "/".join(filter(None, (self.name, self.below)))
-        print(f"{where}$ {shlex.join(words)}{''.join(end)}", flush=True)
+        print(f"{where}$ {shlex.join(words)}{end}", flush=True)
+
+
+def _joined(all_ran: Sequence[Ran]) -> Ran:
+    code = max(ran.code for ran in all_ran)
+    return Ran(code, "".join(r.out for r in all_ran), "".join(r.err for r in all_ran))
 
 
 def _shown(ran: Ran, code: int) -> Ran:
@@ -196,7 +208,7 @@ def expect(what: str, is_so: bool) -> None:  # noqa: FBT001 - it reads as a sent
 
 
 @dataclass(frozen=True, slots=True)
-class Step(Generic[Teller]):
+class Step(Generic[Shared]):
     """A part of the story.
 
     Attributes:
@@ -207,16 +219,16 @@ class Step(Generic[Teller]):
 
     title: str
     shows: str
-    tell: Callable[[Teller], None]
+    tell: Callable[[Shared], None]
 
 
-def tell_all(steps: Sequence[Step[Teller]], teller: Teller) -> bool:
+def tell_all(steps: Sequence[Step[Shared]], shared: Shared) -> bool:
     """Tells the steps until one fails, then prints the table; returns whether all were told."""
     outcomes: list[str] = []
     for number, step in enumerate(steps, start=1):
         print(f"\n{f'-- {number}  {step.title} ':-<{WIDTH}}\n", flush=True)
         started = time.monotonic()
-        if not _is_told(step, teller):
+        if not _is_told(step, shared):
             outcomes.append("FAILED")
             break
         outcomes.append(f"ok  {time.monotonic() - started:4.1f} s")
@@ -225,16 +237,19 @@ def tell_all(steps: Sequence[Step[Teller]], teller: Teller) -> bool:
     return all(outcome.startswith("ok") for outcome in outcomes)
 
 
-def _is_told(step: Step[Teller], teller: Teller) -> bool:
+def _is_told(step: Step[Shared], shared: Shared) -> bool:
     try:
-        step.tell(teller)
-    except (ClaimError, LookupError, OSError, TypeError, ValueError) as error:
-        print(f"FAILED: the story says that {error}" if isinstance(error, ClaimError) else f"FAILED: {error!r}")
-        return False
-    return True
+        step.tell(shared)
+    except ClaimError as error:
+        print(f"FAILED: the story says that {error}")
+    except (LookupError, OSError, TypeError, ValueError) as error:
+        print(f"FAILED: {error!r}")
+    else:
+        return True
+    return False
 
 
-def _print_table(steps: Sequence[Step[Teller]], outcomes: Sequence[str]) -> None:
+def _print_table(steps: Sequence[Step[Shared]], outcomes: Sequence[str]) -> None:
     print(f"\n{'-- What was shown ':-<{WIDTH}}\n")
     width = max(len(step.title) for step in steps)
     for number, (step, outcome) in enumerate(zip(steps, outcomes, strict=True), start=1):

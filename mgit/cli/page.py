@@ -72,6 +72,11 @@ def line(*cells: Cell) -> Line:
     return Line(cells)
 
 
+def is_blank(cell: Cell) -> bool:
+    """Returns whether nothing is shown for a cell."""
+    return not (cell.text if isinstance(cell, Styled) else cell != "")
+
+
 def titled(title: str) -> Styled:
     """Returns what a model is called, as it is shown everywhere."""
     return Styled(title, "name")

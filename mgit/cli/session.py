@@ -1,6 +1,5 @@
 """One run of the command line: its global options, the person's environment, the terminal."""
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -65,7 +64,8 @@ class Session:
 
     def path(self, given: Path) -> Path:
         """Returns a path that a person gave, seen from the folder the command runs in."""
-        return Path(os.path.normpath(self.started_in.absolute() / given.expanduser()))
+        found = self.started_in.absolute() / given
+        return found.resolve() if ".." in found.parts else found
 
     def url(self, given: str) -> str:
         """Returns a URL that a person gave; a plain path is seen from the command's folder."""

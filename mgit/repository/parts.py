@@ -68,7 +68,7 @@ def presence(repository: Repository, node: Node) -> Presence:
     """Returns how much of a node is here and can be decoded."""
     try:
         parts = read_parts(repository, node)
-    except AbsentError:
+    except (AbsentError, DamagedError):
         return Presence.NODE_ONLY
     catalog = repository.store.catalog
     if all(Ref(CHUNK, chunk) in catalog for chunk in parts.chunks()):

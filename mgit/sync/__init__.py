@@ -3,8 +3,8 @@
 from mgit.sync.cloning import Backfilled, Cloned, backfill, clone
 from mgit.sync.peer import meet
 from mgit.sync.receiving import Fetched, NameChange, fetch, receive
-from mgit.sync.remotes import Source, add_remote, is_remote, remotes, remove_remote
 from mgit.sync.sending import Pushed, push, send
+from mgit.sync.settings import Source, add_remote, is_remote, remotes, remove_remote
 
 pull = fetch  # names follow from entries, so what is fetched is pulled; conflicts are in the result
 

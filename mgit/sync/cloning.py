@@ -15,7 +15,7 @@ from mgit.store.files import machine_errors
 from mgit.sync.metadata import Metadata
 from mgit.sync.peer import Peer, meet
 from mgit.sync.receiving import Fetched, Progress, receive, silent
-from mgit.sync.remotes import Source, absolute_url, remotes, source_of, write_first_settings
+from mgit.sync.settings import Source, absolute_url, remotes, source_of, write_first_settings
 
 _PIN_DIGITS = 12
 

@@ -15,7 +15,7 @@ from mgit.selection import Selection
 from mgit.store.files import require_space
 from mgit.sync.metadata import Metadata
 from mgit.sync.peer import Peer, meet
-from mgit.sync.remotes import Source, source_of
+from mgit.sync.settings import Source, source_of
 from mgit.sync.travel import Travel, route_with_bases, travelling, with_unknown_kinds
 
 Progress = Callable[[int, int], None]  # bytes done, bytes in all

@@ -39,7 +39,7 @@ from mgit.sync.receiving import (
     selected_nodes,
     silent,
 )
-from mgit.sync.remotes import source_of
+from mgit.sync.settings import source_of
 from mgit.sync.travel import Route, route_within, travelling, with_unknown_kinds
 
 _PACK_BYTES = 128 << 20  # what an interrupted push sends again at most

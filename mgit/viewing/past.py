@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from mgit.digest import Digest
 from mgit.objects import CREATION, EdgeKind
 from mgit.repository import Repository
+from mgit.roots import closure
 from mgit.viewing.view import Person, View
 
 
@@ -68,9 +69,7 @@ def log(repository: Repository, selector: str = "", *, limit: int | None = None)
     """
     view = View.of(repository)
     lineage = view.history.lineage
-    chosen = set(view.selection.nodes(selector) if selector else view.history.nodes)
-    for node in tuple(chosen):
-        chosen |= lineage.ancestors(node)
+    chosen = closure(view.selection.nodes(selector or "all()"), lineage.parents)
     return [_row(view, node) for node in lineage.topological(chosen)[::-1][:limit]]
 
 

@@ -1,6 +1,6 @@
 """One reading of a repository: what every view of it asks for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from mgit.digest import Digest
@@ -47,6 +47,7 @@ class View:
 
     repository: Repository
     history: History
+    _presences: dict[Digest, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, repository: Repository) -> "View":
@@ -75,6 +76,11 @@ class View:
 
     def presence(self, node: Digest) -> str:
         """Returns how much of a node is in this copy, in words."""
+        if node not in self._presences:
+            self._presences[node] = self._presence(node)
+        return self._presences[node]
+
+    def _presence(self, node: Digest) -> str:
         if node not in self.history.nodes:
             return NOT_HERE
         try:

@@ -115,7 +115,7 @@ class FileRemote:
             return self._path / "packs"
         raise NotFoundError(
             f"{self._path} is not a repository",
-            hint="give the folder of one, or an empty folder to push into",
+            hint="give the folder of one; a push may also begin in an empty folder",
         )
 
 

@@ -21,7 +21,7 @@ CONFINED: dict[str, tuple[str, ...]] = {
     "msgpack": ("mgit.canonical",),
     "ray": (),
     "rich": ("mgit.cli",),
-    "torch": (),
+    "torch": ("mgit.tensors",),
     "typer": ("mgit.cli",),
 }
 

@@ -138,6 +138,7 @@ def test_help_lists_commands_and_exit_codes_and_ends_with_examples(
     )
     assert all(re.search(rf"^  {name.split()[0]} ", text, re.MULTILINE) for name, _ in commands())
     assert text.rstrip().splitlines()[-3].strip() == "Examples:"
+    assert "...\n" not in text.partition("Commands:")[2]  # every command in one whole sentence
 
 
 @pytest.mark.parametrize("group", ["key", "trust", "remote", "op"])

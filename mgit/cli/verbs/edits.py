@@ -42,7 +42,7 @@ def note(
     selector: Selected,
     text: Annotated[str, typer.Argument(metavar="TEXT", help="What you have to say.")],
 ) -> Page:
-    """Says something about a node; everybody who reads the repository sees it."""
+    """Says something about a node, for all who read the repository."""
     from mgit.editing import note
 
     node = note(session().repository(), selector, text)

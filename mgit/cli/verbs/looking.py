@@ -1,7 +1,7 @@
 """Looking at what is here: names, history, one model, the state of the copy, its size."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import repeat
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +16,7 @@ from mgit.cli.page import (
     Styled,
     Table,
     counted,
+    is_blank,
     line,
     listed,
     number,
@@ -27,6 +28,7 @@ from mgit.cli.session import session
 from mgit.cli.verbs.words import Selected, SelectedOrAll
 
 if TYPE_CHECKING:
+    from mgit.digest import Digest
     from mgit.viewing import LogRow, NameRow, NodeView, Person, Stats, Status
 
 
@@ -53,25 +55,24 @@ def log(
 def _graph(rows: Sequence["LogRow"]) -> Iterator[Line]:
     for row, drawn in zip(rows, draw((row.node, _lanes(row)) for row in rows), strict=True):
         yield from map(line, drawn.before)
-        cells = [cell for cell in _log_cells(row) if cell]
-        spaces: Iterable[Cell] = repeat("  ", len(cells))
-        yield line(drawn.beside, *(c for pair in zip(spaces, cells, strict=True) for c in pair))
+        texts = (cell for cell in _log_cells(row) if not is_blank(cell))
+        yield line(drawn.beside, *chain.from_iterable(("  ", cell) for cell in texts))
         yield from map(line, drawn.after)
 
 
 def _lanes(row: "LogRow") -> list[Lane]:
     """Provenance, then versions; a parent that is both is drawn as provenance."""
-    return [
-        Lane(node, is_dotted=kind == "version")
-        for node, kind in {
-            link.node: link.kind.value for link in reversed(row.parents) if link.is_here
-        }.items()
-    ][::-1]
+    lanes: dict[Digest, Lane] = {}
+    for link in row.parents:
+        if link.is_here:
+            is_version = link.kind.value == "version"
+            lanes.setdefault(link.node, Lane(link.node, is_dotted=is_version))
+    return list(lanes.values())
 
 
 def _log_cells(row: "LogRow") -> list[Cell]:
     return [
-        titled(row.title),
+        titled("" if row.title == row.node.short else row.title),
         row.node,
         row.operation,
         _people(row.makers),
@@ -102,7 +103,7 @@ def _name_cells(row: "NameRow") -> list[Cell]:
     remarks = {"side": "conflicted", "aside": "no role"}.get(row.standing.value, "")
     state = "" if row.presence == "complete" else row.presence
     return [
-        titled(row.name),
+        titled("" if row.name == row.node.short else row.name),
         row.node,
         f"v{row.version}" if row.version else "",
         row.operation,
@@ -171,7 +172,7 @@ def _tensors(node: "NodeView") -> str:
 
 @verb("status", "mgit status", "mgit -C models status --json")
 def status() -> Page:
-    """Shows what is conflicted, behind, absent or damaged in this copy."""
+    """Shows what is conflicted, behind, absent or damaged here."""
     from mgit.viewing import status
 
     found = status(session().repository())
@@ -238,10 +239,10 @@ def _stats(found: "Stats") -> Iterator[Block]:
         for model in found.models
     ]
     yield Table(rows, headings)
-    whole = ratio(found.raw_bytes, found.pack_bytes) or "-"
+    packs = f"{counted(found.packs, 'pack')}, {size(found.pack_bytes)}"
+    whole = f" ({ratio(found.raw_bytes, found.pack_bytes)})" if found.raw_bytes else ""
     yield line(
-        f"{size(found.raw_bytes)} of models, {size(found.stored_bytes)} of chunks;"
-        f" all {counted(found.packs, 'pack')}: {size(found.pack_bytes)} ({whole})"
+        f"{size(found.raw_bytes)} of models, stored {size(found.stored_bytes)}; {packs}{whole}"
     )
     if found.undescribed:
         yield line(f"{counted(found.undescribed, 'node')} without a manifest in this copy")

@@ -124,7 +124,7 @@ def export(
         Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet.")
     ],
 ) -> Page:
-    """Writes the checkpoint of a model: the same bytes that were added."""
+    """Writes the checkpoint of a model, byte for byte as it was added."""
     from mgit.adding import export
 
     target = session().path(folder)

@@ -226,7 +226,10 @@ def push(
         bool, typer.Option("--allow-conflict", help="Also where it makes a conflicted name.")
     ] = False,
 ) -> Page:
-    """Sends what a remote lacks, and no weights that were not selected."""
+    """Sends what a remote lacks.
+
+    Weights are sent of the selected nodes only.
+    """
     from mgit.sync import push
 
     repository = session().repository()

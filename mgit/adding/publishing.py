@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from os import PathLike
 from pathlib import Path
 
 from mgit.adding.chunking import Bases, Progress, silent, store_checkpoint
@@ -81,7 +82,7 @@ class Added:
 
 def add(
     repository: Repository,
-    path: Path,
+    path: str | PathLike[str],
     name: str,
     *,
     description: Description | None = None,
@@ -106,7 +107,7 @@ def add(
     started = _now()
     repository.check_writable()
     repository.identity()  # so that a missing key is told before the work, not after it
-    checkpoint = scan(path, exclude=exclude)
+    checkpoint = scan(Path(path), exclude=exclude)
     task = _Task(repository, check_name(name), description or Description(), checkpoint, started)
     for tag in task.description.tags:
         check_tag(tag)

@@ -1,5 +1,6 @@
 """A node becomes a checkpoint again: the same bytes that were added."""
 
+from os import PathLike
 from pathlib import Path
 
 from mgit.adding.chunking import Progress, silent
@@ -10,7 +11,11 @@ from mgit.selection import Selection
 
 
 def export(
-    repository: Repository, selector: str, target: Path, *, progress: Progress = silent
+    repository: Repository,
+    selector: str,
+    target: str | PathLike[str],
+    *,
+    progress: Progress = silent,
 ) -> Digest:
     """Writes the checkpoint of one node into a new folder and returns the node.
 
@@ -38,5 +43,5 @@ def export(
         progress(done, max(done, parts.size_bytes))
 
     described = (parts.manifest, parts.content, parts.layout, parts.weights)
-    write_checkpoint(target, described, repository.store.reader.chunk, advance)
+    write_checkpoint(Path(target), described, repository.store.reader.chunk, advance)
     return node

@@ -1,0 +1,244 @@
+"""Models out of models."""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated, assert_never
+
+import typer
+
+from mgit.cli.application import verb
+from mgit.cli.grouping import grouped
+from mgit.cli.page import Block, Cell, Page, Styled, Table, counted, line, record, size, titled
+from mgit.cli.progress import progress
+from mgit.cli.session import session
+from mgit.cli.verbs.words import names_beginning
+
+if TYPE_CHECKING:
+    from mgit.combine import Statistics
+    from mgit.merging import FileDecision, Merge, Outcome, TensorDecision
+    from mgit.repository import Repository
+
+_NO = 1
+_STYLES = {"conflict": "bad", "combined": "name"}
+_Row = tuple[str, str]  # what becomes of a tensor, and why it is a conflict
+
+
+@verb(
+    "merge",
+    "mgit merge legal qa --dry-run",
+    "mgit merge legal qa --method task_arithmetic --strategy 'head.*=ours' --no-test",
+)
+def merge(
+    a: Annotated[
+        str,
+        typer.Argument(metavar="A", help="Our side: name, id.", autocompletion=names_beginning),
+    ],
+    b: Annotated[
+        str, typer.Argument(metavar="B", help="Their side.", autocompletion=names_beginning)
+    ],
+    into: Annotated[
+        str, typer.Option("--into", metavar="NAME", help="What the result is called; else as A.")
+    ] = "",
+    method: Annotated[
+        str,
+        typer.Option(
+            metavar="M", help="For what both changed: ours, theirs, base, average, task_arithmetic."
+        ),
+    ] = "",
+    strategies: Annotated[
+        list[str] | None,
+        typer.Option("--strategy", metavar="GLOB=M", help="For these tensors; repeatable."),
+    ] = None,
+    base: Annotated[
+        str, typer.Option(metavar="SEL", help="What both come from; else their common ancestor.")
+    ] = "",
+    is_dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done; reads no weights.")
+    ] = False,
+    is_untested_allowed: Annotated[
+        bool, typer.Option("--no-test", help="Keep a result of both sides untested.")
+    ] = False,
+    message: Annotated[
+        str, typer.Option("-m", "--message", metavar="TEXT", help="Why, in words.")
+    ] = "",
+) -> Page:
+    """Merges what two models changed since their common ancestor.
+
+    What only one side changed is taken. What both changed takes a method. Exits 1, and moves
+    nothing, if a conflict is left, or if the result combines both sides and is not tested.
+    """
+    from mgit.merging import merge
+
+    repository = session().repository()
+    with progress(f"merging {b}") as advance:
+        merged = merge(
+            repository,
+            a,
+            b,
+            into=into,
+            method=method,
+            strategies=strategies or (),
+            base=base,
+            is_dry_run=is_dry_run,
+            is_untested_allowed=is_untested_allowed,
+            message=message,
+            progress=advance,
+        )
+    return _page(repository, merged, (a, b), is_dry_run=is_dry_run, is_untested=is_untested_allowed)
+
+
+def _page(
+    repository: "Repository",
+    merged: "Merge",
+    words: tuple[str, str],
+    *,
+    is_dry_run: bool,
+    is_untested: bool,
+) -> Page:
+    kind, sentence = _verdict(merged.outcome, is_untested=is_untested)
+    is_refused = kind == "conflict" or (kind == "needs-test" and not is_untested)
+    return Page(
+        _document(merged, kind, is_dry_run=is_dry_run),
+        answer=(*_decisions(merged), *_end(repository, merged, sentence)),
+        advice=_advice(merged, kind, words) if is_refused else (),
+        exit_code=_NO if is_refused else 0,
+    )
+
+
+def _verdict(outcome: "Outcome", *, is_untested: bool) -> tuple[str, str]:
+    from mgit.merging import Clean, Conflict, NeedsTest
+
+    match outcome:
+        case Clean(side):
+            return "clean", f"clean: in all that counts, the result is {side.value}"
+        case NeedsTest():
+            wants = "untested" if is_untested else "wants testing"
+            return "needs-test", f"needs a test: the result combines both sides and {wants}"
+        case Conflict(tensors, files):
+            amounts = [counted(len(tensors), "tensor")] if tensors else []
+            amounts += [counted(len(files), "file")] if files else []
+            return "conflict", f"conflict: {' and '.join(amounts)} to decide; nothing moved"
+        case _:
+            assert_never(outcome)
+
+
+def _advice(merged: "Merge", kind: str, words: tuple[str, str]) -> tuple[str, ...]:
+    from mgit.merging import Conflicted, Reason
+
+    again = f"mgit merge {' '.join(words)}"
+    if kind == "needs-test":
+        return (f"keep it without a test: {again} … --no-test",)
+    reasons = {d.reason for d in merged.decisions.tensors if isinstance(d, Conflicted)}
+    advice = [f"combine them: {again} --method task_arithmetic"] if Reason.EDITED in reasons else []
+    choices = "ours, theirs or base"
+    return (*advice, f"or choose: {again} --strategy 'GLOB=METHOD', METHOD being {choices}")
+
+
+def _end(repository: "Repository", merged: "Merge", sentence: str) -> Iterator[Block]:
+    yield line(sentence)
+    if merged.node is None:
+        return
+    did = f"stored {size(merged.stored_bytes)}" if merged.is_new else "was there already"
+    yield line(titled(merged.name), "  ", merged.node, "  ", did)
+    if merged.is_aside:
+        label = repository.identity().label
+        yield line(f"your key has no role here: it shows up as @{label}/{merged.name}")
+
+
+def _decisions(merged: "Merge") -> Iterator[Block]:
+    yield line("base ", merged.base, "  ours ", merged.ours, "  theirs ", merged.theirs)
+    yield Table(_rows(merged), indent="  ")
+
+
+def _rows(merged: "Merge") -> list[tuple[Cell, ...]]:
+    plan = merged.decisions
+    rows: list[tuple[Cell, ...]] = []
+    tensors: dict[_Row, dict[str, TensorDecision]] = {}
+    for decision in plan.tensors:
+        tensors.setdefault(_described(decision), {})[decision.name] = decision
+    for row, members in tensors.items():
+        if row[0] != "equal":
+            for called, names in grouped(members).items():
+                amount = counted(len(names), "tensor")
+                rows.append((*_cells(row), called, amount, _moved(members[n] for n in names)))
+    files = [(d, _described(d)) for d in plan.files]
+    rows += [(*_cells(row), d.name, "file", "") for d, row in files if row[0] != "equal"]
+    documents = [(d, _described(d)) for d in plan.documents]
+    overruled = set(plan.overruled)
+    for document, row in documents:
+        if row[0] != "equal" or document.name in overruled:
+            lost = "theirs is left out" if document.name in overruled else ""
+            rows.append((*_cells((row[0], lost)), document.name, "document", ""))
+    return sorted(rows, key=lambda row: str(row[0]) != "conflict")
+
+
+def _cells(row: _Row) -> tuple[Cell, Cell]:
+    what, why = row
+    return Styled(what, _STYLES.get(what, "faint")), why
+
+
+def _described(decision: "TensorDecision | FileDecision") -> _Row:
+    from mgit.merging import ByKeys, Combined, Conflicted, Origin, Taken
+
+    match decision:
+        case Taken(method=method):
+            if decision.origin is Origin.NOBODY:
+                return "equal", ""
+            by = decision.origin.value
+            return f"{decision.change.value} by {by}", f"as {method} says" if method else ""
+        case Combined(method=method):
+            return "combined", f"by {method}"
+        case ByKeys(content=content):
+            return "combined", "by keys" if content else "by keys, not here to be read"
+        case Conflicted(reason=reason, keys=keys):
+            return "conflict", f"{reason.value}: {', '.join(keys)}" if keys else reason.value
+        case _:
+            assert_never(decision)
+
+
+def _moved(decisions: "Iterable[TensorDecision]") -> str:
+    """How far the sides moved, at most, and how they stand to each other, as ranges."""
+    found = [s for d in decisions if (s := _statistics(d))]
+    spans = (
+        ("ours l2", [s.moved_ours for s in found], "{:.1e}"),
+        ("theirs l2", [s.moved_theirs for s in found], "{:.1e}"),
+        ("cosine", [s.cosine for s in found], "{:.2f}"),
+        ("signs against", [s.signs_against for s in found], "{:.0%}"),
+    )
+    return ", ".join(
+        f"{what} {_span([n for n in numbers if n is not None], form)}"
+        for what, numbers, form in spans
+        if any(n is not None for n in numbers)
+    )
+
+
+def _span(numbers: list[float], form: str) -> str:
+    low, high = form.format(min(numbers)), form.format(max(numbers))
+    return low if low == high else f"{low} to {high}"
+
+
+def _statistics(decision: "TensorDecision") -> "Statistics | None":
+    from mgit.merging import Conflicted
+
+    return decision.statistics if isinstance(decision, Conflicted) else None
+
+
+def _document(merged: "Merge", kind: str, *, is_dry_run: bool) -> dict[str, object]:
+    plan = merged.decisions
+    changed = [d for d in plan.tensors if _described(d)[0] != "equal"]
+    return record(
+        merged,
+        decisions={
+            "counts": plan.counts(),
+            "tensors": [_decision(d, statistics=_statistics(d)) for d in changed],
+            "files": [_decision(d) for d in plan.files if _described(d)[0] != "equal"],
+            "documents": [_decision(d) for d in plan.documents if _described(d)[0] != "equal"],
+            "overruled_documents": plan.overruled,
+        },
+        outcome=record(merged.outcome, kind=kind),
+        is_dry_run=is_dry_run,
+    )
+
+
+def _decision(decision: "TensorDecision | FileDecision", **more: object) -> dict[str, object]:
+    what, why = _described(decision)
+    return {"name": decision.name, "decision": what, "detail": why, **more}

@@ -1,0 +1,195 @@
+"""A model of the repository in memory, without writing its checkpoint anywhere.
+
+Tensors are mapped from the decoded cache when they are asked for: processes that load the same
+model, or models that share tensors, share memory, and one row of a large tensor costs one row.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
+
+from mgit import tensors
+from mgit.checkpoint import write_checkpoint
+from mgit.decoded import Decoded, KeptFolder
+from mgit.digest import Digest
+from mgit.errors import MachineError, NotFoundError
+from mgit.objects import TensorEntry, Weights, digest_of
+from mgit.objects.grammar import printable
+from mgit.repository import Parts, Repository, require_complete
+from mgit.selection import Selection
+from mgit.tensors import Array, Raw
+
+if TYPE_CHECKING:
+    from mgit.tensors import Tensor
+
+T = TypeVar("T")
+
+
+def load(repository: Repository, selector: str) -> "LoadedModel":
+    """Returns a model; its tensors are read when they are asked for.
+
+    Args:
+        repository: Where it is.
+        selector: Which node: ``legal``, ``legal@v2``, an id.
+
+    Raises:
+        AbsentError: Its weights are not in this copy; the hint says how to get them.
+        NotFoundError, ConflictError, UsageError: See ``Selection.one``.
+    """
+    history = repository.history()
+    selection = Selection(repository, history)
+    node = selection.one(selector)
+    parts = require_complete(repository, selection.title(node), node, history.nodes[node])
+    return LoadedModel(repository, node, parts)
+
+
+class LoadedModel:
+    """A node that can be computed with.
+
+    Used as a context, or closed: then it gives no more, and the cache may remove what it gave as
+    soon as nothing refers to it. Arrays and tensors that are still in use stay valid, and keep
+    their place in the cache; a folder does not.
+
+    Attributes:
+        node: Its id.
+    """
+
+    def __init__(self, repository: Repository, node: Digest, parts: Parts) -> None:
+        """Takes the parts of a node, all of whose chunks are here."""
+        self.node = node
+        self._repository = repository
+        self._parts = parts
+        self._cache = Decoded.of(repository)
+        self._arrays: Lazy[Array] = Lazy(parts.weights, self._view(tensors.as_array))
+        self._tensors: Lazy[Tensor] = Lazy(parts.weights, self._view(tensors.as_tensor))
+        self._folder: KeptFolder | None = None
+        self._is_open = True
+
+    def tensors(self) -> "Mapping[str, Tensor]":
+        """Returns its tensors for torch, by name, each mapped copy-on-write when asked for.
+
+        Each name is given the same tensor every time. Writing into it reaches neither the
+        repository nor anybody else; a tied tensor is the tensor that it is tied to.
+
+        Raises:
+            UsageError: (When asked for) torch has no such type.
+            DamagedError: (When asked for) a chunk is damaged.
+        """
+        self._check_open()
+        return self._tensors
+
+    def arrays(self) -> Mapping[str, Array]:
+        """Returns the same for numpy; its arrays have memory of their own. Never imports torch."""
+        self._check_open()
+        return self._arrays
+
+    def file(self, path: str) -> bytes:
+        """Returns the bytes of a file that is kept whole: ``config.json``.
+
+        Raises:
+            NotFoundError: There is none, or it consists of tensors.
+        """
+        self._check_open()
+        files = self._parts.files()
+        if path not in files:
+            shown = ", ".join(sorted(files)) or "none"
+            raise NotFoundError(
+                f"{self.node.short} has no file {printable(path)!r} that is kept whole;"
+                f" it has: {shown}",
+                hint="files of tensors are in .folder(), their tensors in .tensors()",
+            )
+        return b"".join(self._fetch(chunk) for chunk in files[path].chunks)
+
+    def folder(self) -> Path:
+        """Returns a folder with the checkpoint's files, byte for byte: for ``from_pretrained``.
+
+        It belongs to the cache, so it is only for reading, and only until this model is closed.
+
+        Raises:
+            MachineError: No space, no permission.
+        """
+        self._check_open()
+        if self._folder is None:
+            manifest, size = digest_of(self._parts.manifest), self._parts.size_bytes
+            self._folder = self._cache.checkpoint(manifest, size, self._write)
+        return self._folder.path
+
+    def close(self) -> None:
+        """Ends all leases but those of arrays and tensors in use; a second time does nothing."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        self._arrays.forget()
+        self._tensors.forget()
+        if self._folder is not None:
+            self._folder.release()
+        with suppress(MachineError):  # whoever needs the room tries again
+            self._cache.trim()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _view(self, view: Callable[[Raw, str, tuple[int, ...]], T]) -> Callable[[TensorEntry], T]:
+        def made(entry: TensorEntry) -> T:
+            self._check_open()
+            return view(self._cache.tensor(entry, self._fetch), entry.dtype, entry.shape)
+
+        return made
+
+    def _fetch(self, chunk: Digest) -> bytes:
+        return self._repository.store.reader.chunk(chunk)
+
+    def _write(self, target: Path) -> None:
+        parts = self._parts
+        described = (parts.manifest, parts.content, parts.layout, parts.weights)
+        write_checkpoint(target, described, self._fetch, lambda _size: None)
+
+    def _check_open(self) -> None:
+        if not self._is_open:
+            raise ValueError(f"the model {self.node.short} was closed")
+
+
+class Lazy(Mapping[str, T], Generic[T]):
+    """Tensor names -> what is made of a tensor when it is asked for, once."""
+
+    def __init__(self, weights: Weights, make: Callable[[TensorEntry], T]) -> None:
+        """Takes the tensors, and what makes one."""
+        self._entries = weights.tensors
+        self._make = make
+        self._made: dict[str, T] = {}
+
+    def __getitem__(self, name: str) -> T:
+        if name not in self._made:
+            tied_to = self._tie(name)
+            self._made[name] = self[tied_to] if tied_to else self._make(self._entries[name])
+        return self._made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries  # asking makes nothing
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def forget(self) -> None:
+        """Lets go of what was made."""
+        self._made.clear()
+
+    def _tie(self, name: str) -> str | None:
+        """Returns what a tensor is tied to, if that is really equal: anybody may write an alias."""
+        entry = self._entries[name]
+        target = self._entries.get(entry.alias) if entry.alias else None
+        return entry.alias if target == replace(entry, alias=None) else None

@@ -1,0 +1,185 @@
+"""Carries a plan out: files are joined, tensors combined, chunk by chunk, and stored."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from mgit.adding.chunking import Bases, Progress
+from mgit.combine import Chunks, Formula, Side, Statistics, combine, measure
+from mgit.errors import AbsentError, ConflictError
+from mgit.merging.configs import MAX_BYTES, Clashing, join
+from mgit.merging.layout import layout_of
+from mgit.merging.plan import (
+    ByKeys,
+    Combined,
+    Conflicted,
+    FileDecision,
+    Plan,
+    Reason,
+    Taken,
+    TensorDecision,
+)
+from mgit.objects import DTYPES, Content, FileEntry, Manifest, TensorEntry, Weights, digest_of
+from mgit.objects.dtypes import RAW_BYTES, cut_file
+from mgit.repository import Parts
+from mgit.store import PackWriter, Reader, add_chunk
+
+# --- before it is decided ---
+
+
+def join_files(plan: Plan, reader: Reader) -> Plan:
+    """Returns the plan with the configuration files joined whose versions are here."""
+    return replace(plan, files=tuple(_joined(file, reader) for file in plan.files))
+
+
+def _joined(decision: FileDecision, reader: Reader) -> FileDecision:
+    if not isinstance(decision, ByKeys):
+        return decision
+    name, versions = decision.name, decision.versions
+    entries = [versions.of(side) for side in (Side.BASE, Side.OURS, Side.THEIRS)]
+    known = [entry for entry in entries if entry and entry.size_bytes <= MAX_BYTES]
+    if len(known) < len(entries):
+        return Conflicted(name, versions, Reason.EDITED)
+    try:
+        base, ours, theirs = (b"".join(map(reader.chunk, entry.chunks)) for entry in known)
+    except AbsentError:
+        return decision
+    joined = join(base, ours, theirs)
+    if isinstance(joined, Clashing):
+        reason = Reason.KEYS if joined.keys else Reason.EDITED
+        return Conflicted(name, versions, reason, keys=joined.keys)
+    side = {ours: Side.OURS, theirs: Side.THEIRS}.get(joined.content)
+    if side:
+        return Taken(name, versions, side)
+    return replace(decision, content=joined.content)
+
+
+def measure_conflicts(plan: Plan, reader: Reader, progress: Progress) -> Plan:
+    """Returns the plan with statistics for the tensors that both sides edited, if they are here."""
+    edited = [d for d in plan.tensors if isinstance(d, Conflicted) and d.reason is Reason.EDITED]
+    total = sum(d.versions.base.size_bytes for d in edited if d.versions.base)
+    done, measured = 0, dict[str, Statistics]()
+    for decision in edited:
+        base, ours, theirs = (
+            decision.versions.base,
+            decision.versions.ours,
+            decision.versions.theirs,
+        )
+        if base is None or ours is None or theirs is None:
+            continue
+        try:
+            measured[decision.name] = measure(_chunks(reader, base, ours, theirs), base.dtype)
+        except AbsentError:
+            continue  # the conflict is told without numbers
+        done += base.size_bytes
+        progress(done, total)
+    return replace(plan, tensors=tuple(_with(d, measured.get(d.name)) for d in plan.tensors))
+
+
+def _with(decision: TensorDecision, statistics: Statistics | None) -> TensorDecision:
+    if statistics is None or not isinstance(decision, Conflicted):
+        return decision
+    return replace(decision, statistics=statistics)
+
+
+def _chunks(
+    reader: Reader, base: TensorEntry, ours: TensorEntry, theirs: TensorEntry
+) -> Iterator[Chunks]:
+    for a, b, c in zip(base.chunks, ours.chunks, theirs.chunks, strict=True):
+        yield reader.chunk(a), reader.chunk(b), reader.chunk(c)
+
+
+# --- when it is ---
+
+
+@dataclass(slots=True)
+class Carrier:
+    """Writes what a plan makes anew.
+
+    Attributes:
+        writer: The packs that new chunks go to.
+        bases: What a new chunk may be stored as a difference from.
+        progress: Is told how far the combining is.
+        total: Bytes to combine.
+        done: Bytes combined.
+    """
+
+    writer: PackWriter
+    bases: Bases
+    progress: Progress
+    total: int = 0
+    done: int = 0
+
+    def carry_out(self, plan: Plan, models: tuple[Parts, Parts, Parts]) -> Parts:
+        """Stores the chunks of the merged model and returns what describes it.
+
+        Args:
+            plan: Without conflicts, its files joined.
+            models: Base, ours, theirs.
+
+        Raises:
+            ConflictError: A method gives no numbers for some tensor.
+            AbsentError, DamagedError: A chunk that is needed is not here, or damaged.
+        """
+        combined = [d for d in plan.tensors if isinstance(d, Combined)]
+        self.total = sum(d.entries[0].size_bytes for d in combined)
+        tensors = {d.name: tensor for d in plan.tensors if (tensor := self._tensor(d))}
+        files = {d.name: file for d in plan.files if (file := self._file(d))}
+        documents = {d.name: d.result for d in plan.documents if d.result}
+        layout = layout_of(tensors, {*files, *documents}, models)
+        weights = Weights(tensors)
+        content = Content(digest_of(weights), files)
+        manifest = Manifest(digest_of(content), documents, digest_of(layout))
+        return Parts(manifest, content, layout, weights)
+
+    def _tensor(self, decision: TensorDecision) -> TensorEntry | None:
+        match decision:
+            case Taken():
+                return decision.result
+            case Combined():
+                return self._combined(decision)
+            case Conflicted():
+                raise ValueError(f"{decision.name} is undecided")
+            case _:
+                assert_never(decision)
+
+    def _combined(self, decision: Combined) -> TensorEntry:
+        base, ours, theirs = decision.entries
+        rule = decision.method.rule
+        if not isinstance(rule, Formula):
+            raise TypeError(f"{decision.method} computes nothing")
+        parameters: Mapping[str, float] = dict(decision.method.parameters)
+        made, spoilt = [], 0
+        for index, chunks in enumerate(_chunks(self.bases.reader, base, ours, theirs)):
+            combined = combine(rule, parameters, chunks, base.dtype)
+            spoilt += combined.spoilt
+            candidates = self.bases.of(decision.name, base.dtype, index)
+            dtype = DTYPES[base.dtype]
+            made.append(add_chunk(self.writer, self.bases.reader, combined.raw, dtype, candidates))
+            self.done += len(combined.raw)
+            self.progress(self.done, self.total)
+        if spoilt:
+            raise ConflictError(
+                f"{decision.method} makes {spoilt:,} elements of {decision.name!r} infinite or NaN",
+                hint=f"choose another method for it: --strategy '{decision.name}=ours'",
+            )
+        return TensorEntry(base.dtype, base.shape, tuple(made))  # new values: tied to nothing
+
+    def _file(self, decision: FileDecision) -> FileEntry | None:
+        match decision:
+            case Taken():
+                return decision.result
+            case ByKeys(content=bytes() as content):
+                return self._written(content)
+            case ByKeys() | Conflicted():
+                raise ValueError(f"{decision.name} is undecided")
+            case _:
+                assert_never(decision)
+
+    def _written(self, content: bytes) -> FileEntry:
+        at, chunks = 0, []
+        for size in cut_file(len(content)):
+            raw = content[at : at + size]
+            chunks.append(add_chunk(self.writer, self.bases.reader, raw, RAW_BYTES, ()))
+            at += size
+        return FileEntry(len(content), tuple(chunks))

@@ -1,0 +1,82 @@
+"""How the files of a merged model are laid out: as on one side, or one new file. Pure."""
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import count
+
+from mgit.objects import DTYPES, Layout, Shard, TensorEntry
+from mgit.objects.dtypes import size_bytes
+from mgit.repository import Parts
+
+Tensors = Mapping[str, TensorEntry]
+
+# The order in which the safetensors library writes element types, first to last.
+_ORDER = (
+    *("U64", "I64", "F64", "C64", "F32", "U32", "I32", "BF16", "F16", "U16", "I16"),
+    *("F8_E8M0", "F8_E4M3", "F8_E5M2", "I8", "U8", "F6_E3M2", "F6_E2M3", "F4", "BOOL"),
+)
+_ALIGNMENT = 8
+
+
+def layout_of(
+    tensors: Tensors, files: Collection[str], models: tuple[Parts, Parts, Parts]
+) -> Layout:
+    """Returns the layout of a merged model.
+
+    That of ours if it fits: the same tensors, types and shapes. That of theirs is tried first where
+    only theirs laid the files out anew. If neither fits: one file, as the safetensors library would
+    write it.
+
+    Args:
+        tensors: What is to be laid out.
+        files: Paths of the model's other files.
+        models: Base, ours, theirs.
+    """
+    base, ours, theirs = models
+    is_ours_kept = ours.manifest.layout == base.manifest.layout
+    for side in (theirs, ours) if is_ours_kept else (ours, theirs):
+        paths = {shard.path for shard in side.layout.shards} | side.layout.files.keys()
+        if _kinds(side.weights.tensors) == _kinds(tensors) and paths.isdisjoint(files):
+            return side.layout
+    if not tensors:
+        return Layout((), {})
+    taken = {path.casefold() for path in files}
+    path = next(path for path in _paths() if path not in taken)
+    return Layout((new_shard(path, tensors, _format((ours, theirs))),), {})
+
+
+def new_shard(path: str, tensors: Tensors, metadata: Mapping[str, str]) -> Shard:
+    """Returns a shard with all these tensors, laid out as the safetensors library does it."""
+    order = sorted(tensors, key=lambda name: (_ORDER.index(tensors[name].dtype), name))
+    header: dict[str, object] = {"__metadata__": dict(metadata)} if metadata else {}
+    at = 0
+    for name in order:
+        entry = tensors[name]
+        end = at + size_bytes(DTYPES[entry.dtype], entry.shape)
+        header[name] = {"dtype": entry.dtype, "shape": entry.shape, "data_offsets": [at, end]}
+        at = end
+    written = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    return Shard(path, written + b" " * (-len(written) % _ALIGNMENT), tuple(order))
+
+
+def _kinds(tensors: Tensors) -> dict[str, tuple[str, tuple[int, ...]]]:
+    return {name: (entry.dtype, entry.shape) for name, entry in tensors.items()}
+
+
+def _paths() -> Iterator[str]:
+    yield "model.safetensors"
+    yield from (f"model-{number}.safetensors" for number in count(2))
+
+
+def _format(sides: Sequence[Parts]) -> dict[str, str]:
+    """Which framework wrote the sides: what loaders ask for, transformers refuses a file without.
+
+    Whatever else stands in that place is about the old file.
+    """
+    for shard in (shard for side in sides for shard in side.layout.shards):
+        match json.loads(shard.header).get("__metadata__"):
+            case {"format": str(written_by)}:
+                return {"format": written_by}
+            case _:
+                continue
+    return {}
