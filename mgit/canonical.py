@@ -36,16 +36,28 @@ def decode(data: bytes, *, limit_bytes: int) -> Value:
     Raises:
         FormatError: More than ``limit_bytes``, not msgpack, or not the canonical form of any value.
     """
-    if len(data) > limit_bytes:
-        raise FormatError(f"{len(data):,} bytes where at most {limit_bytes:,} are allowed")
+    value = parse(data, limit_bytes=limit_bytes)
     try:
-        value = _unpack(data)
         canonical = encode(value)
-    except (ValueError, TypeError, msgpack.UnpackException, RecursionError) as error:
+    except ValueError as error:
         raise FormatError(f"not a canonical value: {error}") from error
     if canonical != data:
         raise FormatError("not in canonical form")
     return value
+
+
+def parse(data: bytes, *, limit_bytes: int) -> Value:
+    """Returns the value in ``data`` in whatever form; the caller encodes again and compares.
+
+    Raises:
+        FormatError: More than ``limit_bytes``, or not msgpack.
+    """
+    if len(data) > limit_bytes:
+        raise FormatError(f"{len(data):,} bytes where at most {limit_bytes:,} are allowed")
+    try:
+        return _unpack(data)
+    except (ValueError, TypeError, msgpack.UnpackException, RecursionError) as error:
+        raise FormatError(f"not a canonical value: {error}") from error
 
 
 def _unpack(data: bytes) -> Value:

@@ -188,7 +188,8 @@ def measure(chunks: Iterable[Chunks], dtype: str) -> Statistics:
 
 
 def _values(raw: bytes, dtype: str) -> Values:
-    return np.frombuffer(raw, _FLOATS[dtype]).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a signalling NaN is a value like others
+        return np.frombuffer(raw, _FLOATS[dtype]).astype(np.float64)
 
 
 def _rounded(values: Values, dtype: str) -> bytes:

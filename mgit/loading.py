@@ -6,7 +6,7 @@ model, or models that share tensors, share memory, and one row of a large tensor
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
@@ -20,7 +20,7 @@ from mgit.objects import TensorEntry, Weights, digest_of
 from mgit.objects.grammar import printable
 from mgit.repository import Parts, Repository, require_complete
 from mgit.selection import Selection
-from mgit.tensors import Array, Raw
+from mgit.tensors import Array
 
 if TYPE_CHECKING:
     from mgit.tensors import Tensor
@@ -60,11 +60,10 @@ class LoadedModel:
     def __init__(self, repository: Repository, node: Digest, parts: Parts) -> None:
         """Takes the parts of a node, all of whose chunks are here."""
         self.node = node
-        self._repository = repository
         self._parts = parts
-        self._cache = Decoded.of(repository)
-        self._arrays: Lazy[Array] = Lazy(parts.weights, self._view(tensors.as_array))
-        self._tensors: Lazy[Tensor] = Lazy(parts.weights, self._view(tensors.as_tensor))
+        self._source = _Source(repository, Decoded.of(repository))
+        self._arrays = Lazy(parts.weights, self._source.array)
+        self._tensors = Lazy(parts.weights, self._source.tensor)
         self._folder: KeptFolder | None = None
         self._is_open = True
 
@@ -101,7 +100,7 @@ class LoadedModel:
                 f" it has: {shown}",
                 hint="files of tensors are in .folder(), their tensors in .tensors()",
             )
-        return b"".join(self._fetch(chunk) for chunk in files[path].chunks)
+        return b"".join(self._source.fetch(chunk) for chunk in files[path].chunks)
 
     def folder(self) -> Path:
         """Returns a folder with the checkpoint's files, byte for byte: for ``from_pretrained``.
@@ -113,8 +112,7 @@ class LoadedModel:
         """
         self._check_open()
         if self._folder is None:
-            manifest, size = digest_of(self._parts.manifest), self._parts.size_bytes
-            self._folder = self._cache.checkpoint(manifest, size, self._write)
+            self._folder = self._source.folder(self._parts)
         return self._folder.path
 
     def close(self) -> None:
@@ -122,12 +120,12 @@ class LoadedModel:
         if not self._is_open:
             return
         self._is_open = False
-        self._arrays.forget()
-        self._tensors.forget()
+        self._arrays.close()
+        self._tensors.close()
         if self._folder is not None:
             self._folder.release()
         with suppress(MachineError):  # whoever needs the room tries again
-            self._cache.trim()
+            self._source.cache.trim()
 
     def __enter__(self) -> Self:
         return self
@@ -140,36 +138,48 @@ class LoadedModel:
     ) -> None:
         self.close()
 
-    def _view(self, view: Callable[[Raw, str, tuple[int, ...]], T]) -> Callable[[TensorEntry], T]:
-        def made(entry: TensorEntry) -> T:
-            self._check_open()
-            return view(self._cache.tensor(entry, self._fetch), entry.dtype, entry.shape)
-
-        return made
-
-    def _fetch(self, chunk: Digest) -> bytes:
-        return self._repository.store.reader.chunk(chunk)
-
-    def _write(self, target: Path) -> None:
-        parts = self._parts
-        described = (parts.manifest, parts.content, parts.layout, parts.weights)
-        write_checkpoint(target, described, self._fetch, lambda _size: None)
-
     def _check_open(self) -> None:
         if not self._is_open:
             raise ValueError(f"the model {self.node.short} was closed")
 
 
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where bytes come from. Knows no model, so that one is freed as soon as it is forgotten."""
+
+    repository: Repository
+    cache: Decoded
+
+    def array(self, entry: TensorEntry) -> Array:
+        return tensors.as_array(self.cache.tensor(entry, self.fetch), entry.dtype, entry.shape)
+
+    def tensor(self, entry: TensorEntry) -> "Tensor":
+        return tensors.as_tensor(self.cache.tensor(entry, self.fetch), entry.dtype, entry.shape)
+
+    def folder(self, parts: Parts) -> KeptFolder:
+        def write(target: Path) -> None:
+            described = (parts.manifest, parts.content, parts.layout, parts.weights)
+            write_checkpoint(target, described, self.fetch, lambda _size: None)
+
+        return self.cache.checkpoint(digest_of(parts.manifest), parts.size_bytes, write)
+
+    def fetch(self, chunk: Digest) -> bytes:
+        return self.repository.store.reader.chunk(chunk)
+
+
 class Lazy(Mapping[str, T], Generic[T]):
-    """Tensor names -> what is made of a tensor when it is asked for, once."""
+    """Tensor names -> what is made of a tensor when it is asked for, once; until it is closed."""
 
     def __init__(self, weights: Weights, make: Callable[[TensorEntry], T]) -> None:
         """Takes the tensors, and what makes one."""
         self._entries = weights.tensors
         self._make = make
         self._made: dict[str, T] = {}
+        self._is_open = True
 
     def __getitem__(self, name: str) -> T:
+        if not self._is_open:
+            raise ValueError(f"tensor {name!r} of a model that was closed")
         if name not in self._made:
             tied_to = self._tie(name)
             self._made[name] = self[tied_to] if tied_to else self._make(self._entries[name])
@@ -184,8 +194,9 @@ class Lazy(Mapping[str, T], Generic[T]):
     def __len__(self) -> int:
         return len(self._entries)
 
-    def forget(self) -> None:
-        """Lets go of what was made."""
+    def close(self) -> None:
+        """Gives no more, and lets go of what was made."""
+        self._is_open = False
         self._made.clear()
 
     def _tie(self, name: str) -> str | None:

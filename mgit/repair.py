@@ -116,6 +116,7 @@ def _note(repository: Repository, bad: dict[Place, str]) -> None:
         store.note_damage({"healed": pack.hex()})
     for place, reason in bad.items():
         if (place.pack, place.row.ref.digest) not in known:
+            store.catalog.exclude(place)
             store.reader.report(place, reason)
 
 

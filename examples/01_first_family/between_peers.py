@@ -24,8 +24,8 @@ def admit(scene: Scene) -> None:
 def clone_a_branch(scene: Scene) -> None:
     """A copy of one branch, without weights."""
     team_b = scene.team_b
-    say("""Bob copies one branch of the family, and leaves the weights where they are. (A URL may
-        be a folder, as here, and whatever else a remote is installed for.)""")
+    say("""Bob copies one branch of the family, and leaves the weights where they are. The other
+        repository may be any folder that he can reach: on a disk, a share, a stick.""")
     team_b.mgit("clone", "../team-a", "models", "--select", BRANCH, "--no-weights")
     team_b.enter("models")
     held = size_of(team_b.folder / ".mgit")

@@ -98,7 +98,7 @@ def steps_for(family: Family) -> tuple[Step[Scene], ...]:
         ),
         Step(
             "two versions of one name meet",
-            "both sides are kept and have names; a push that would move a name is refused",
+            "both sides are kept and have names; a push that would pass the conflict on is refused",
             between_peers.keep_both_sides,
         ),
         Step(

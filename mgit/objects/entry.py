@@ -89,7 +89,7 @@ class Entry:
         Raises:
             FormatError: No entry, not in its one form, or it cites other things than it says.
         """
-        body = canonical.decode(payload.content, limit_bytes=cls.limit_bytes)
+        body = canonical.parse(payload.content, limit_bytes=cls.limit_bytes)
         entry = cls._parse(fields.typed(body, dict, "entry"))
         if entry.payload() != payload:
             raise FormatError("an entry that is not in its one form")

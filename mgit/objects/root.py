@@ -117,7 +117,7 @@ class RepositoryRoot:
         Raises:
             FormatError: No root document, not in its one form, or it demands what it cannot meet.
         """
-        body = canonical.decode(payload.content, limit_bytes=cls.limit_bytes)
+        body = canonical.parse(payload.content, limit_bytes=cls.limit_bytes)
         root = cls._parse(fields.typed(body, dict, "root"))
         if root.payload() != payload:
             raise FormatError("a root document that is not in its one form")

@@ -1,7 +1,7 @@
 """A repository: a folder with packs, the person who uses it, and how a step is written into it."""
 
 from mgit.repository.handle import FOLDER, Repository
-from mgit.repository.history import History, genesis_documents, history_of, read_history
+from mgit.repository.history import History, genesis_documents, read_history
 from mgit.repository.home import Home, Identity
 from mgit.repository.parts import (
     HERE,
@@ -33,7 +33,6 @@ __all__ = [
     "absences",
     "add_objects",
     "genesis_documents",
-    "history_of",
     "is_lost",
     "log_operation",
     "new_entry",

@@ -11,8 +11,8 @@ import tomli_w
 
 from mgit.digest import Digest
 from mgit.errors import FormatError, NotFoundError, TrustError, UsageError
-from mgit.objects import Content, Layout, Manifest, Ref, Weights, decode
-from mgit.repository.history import History, genesis_documents, read_history
+from mgit.objects import Content, Layout, Manifest, PackId, Ref, Weights, decode
+from mgit.repository.history import History, genesis_documents, more_history, read_history
 from mgit.repository.home import Home, Identity, read_toml
 from mgit.store import Facts, Store
 from mgit.store.files import locked, machine_errors, write_whole
@@ -34,7 +34,9 @@ class Repository:
     folder: Path
     home: Home
     store: Store
-    _read: dict[Hashable, History] = field(default_factory=dict, repr=False)
+    _last: dict[Hashable, tuple[frozenset[PackId], History]] = field(
+        default_factory=dict, repr=False
+    )
 
     @classmethod
     def open(cls, path: Path, home: Home) -> Self:
@@ -70,15 +72,19 @@ class Repository:
         return found[0]
 
     def history(self) -> History:
-        """Returns what the repository holds now; reads nothing if no pack has come or gone."""
+        """Returns what the repository holds now; reads only packs that came since the last time."""
         self.store.refresh()
         catalog = self.store.catalog
-        state = (self.id, frozenset(catalog.packs), frozenset(catalog.damaged))
-        if state not in self._read:
-            history = read_history(self.store, self.id)
-            self._read.clear()
-            self._read[state] = history
-        return self._read[state]
+        packs, damaged = frozenset(catalog.packs), frozenset(catalog.damaged)
+        nothing = frozenset[PackId](), History(self.id, {})
+        known, history = self._last.get((self.id, damaged), nothing)
+        if not known <= packs:
+            known, history = nothing
+        if known != packs:
+            history = more_history(self.store, history, sorted(packs - known))
+        self._last.clear()
+        self._last[self.id, damaged] = packs, history
+        return history
 
     def identity(self) -> Identity:
         """Returns the key that signs here."""

@@ -1,7 +1,7 @@
 """What a copy holds, as values: nodes, entries and roots with their signatures checked, names."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -16,16 +16,18 @@ from mgit.objects import (
     Entry,
     MetaObject,
     Node,
+    PackId,
     Payload,
     RepositoryRoot,
     Signature,
     Statement,
     decode,
-    digest_of,
 )
 from mgit.roots import accept_roots
 from mgit.signing import is_genuine
 from mgit.store import Store
+
+_KINDS = frozenset({Node.kind, Payload.kind, Signature.kind})
 
 
 @dataclass(frozen=True)
@@ -34,18 +36,33 @@ class History:
 
     Attributes:
         repository: Id of the repository whose names count here.
-        nodes: Node id -> node.
-        payloads: Digest -> payload object of whatever type.
-        signatures: Digest of a payload -> its signatures, not checked yet.
+        objects: Nodes, payloads and signatures, by digest.
         damaged: What could not be read, in words.
     """
 
     repository: Digest
-    nodes: Mapping[Digest, Node]
-    payloads: Mapping[Digest, Payload]
-    signatures: Mapping[Digest, list[Signature]]
+    objects: Mapping[Digest, MetaObject]
     damaged: tuple[str, ...] = ()
     _signers: dict[Digest, frozenset[bytes]] = field(default_factory=dict)
+
+    @cached_property
+    def nodes(self) -> Mapping[Digest, Node]:
+        """Node id -> node."""
+        return {d: obj for d, obj in self.objects.items() if isinstance(obj, Node)}
+
+    @cached_property
+    def payloads(self) -> Mapping[Digest, Payload]:
+        """Digest -> payload object of whatever type."""
+        return {d: obj for d, obj in self.objects.items() if isinstance(obj, Payload)}
+
+    @cached_property
+    def signatures(self) -> Mapping[Digest, list[Signature]]:
+        """Digest of a payload -> its signatures, not checked yet."""
+        found: defaultdict[Digest, list[Signature]] = defaultdict(list)
+        for obj in self.objects.values():
+            if isinstance(obj, Signature):
+                found[obj.payload].append(obj)
+        return found
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -107,11 +124,14 @@ class History:
         found = self.signatures.get(payload, ())
         return [s for s in found if is_genuine(s, self.payloads[payload])]
 
-    def with_objects(self, objects: Mapping[Digest, MetaObject]) -> "History":
+    def with_objects(
+        self, objects: Mapping[Digest, MetaObject], damaged: tuple[str, ...] = ()
+    ) -> "History":
         """Returns the history that holds these objects as well."""
-        known: dict[Digest, MetaObject] = {**self.nodes, **self.payloads}
-        known |= {digest_of(s): s for found in self.signatures.values() for s in found}
-        return history_of({**known, **objects}, self.repository, self.damaged)
+        touched = {obj.payload for obj in objects.values() if isinstance(obj, Signature)}
+        signers = {d: keys for d, keys in self._signers.items() if d not in touched}
+        joined = {**self.objects, **objects}
+        return History(self.repository, joined, (*self.damaged, *damaged), signers)
 
     def _of_type(self, payload_type: str) -> Iterator[tuple[Digest, Payload]]:
         return ((d, p) for d, p in self.payloads.items() if p.type == payload_type)
@@ -119,29 +139,22 @@ class History:
 
 def read_history(store: Store, repository: Digest) -> History:
     """Returns the history in a store. What is damaged is left out and listed."""
+    return more_history(store, History(repository, {}), store.catalog.packs)
+
+
+def more_history(store: Store, history: History, packs: Iterable[PackId]) -> History:
+    """Returns a history with what these packs of a store add to it."""
     damaged: list[str] = []
     found: dict[Digest, MetaObject] = {}
-    for kind in (Node.kind, Payload.kind, Signature.kind):
-        for place in store.catalog.of_kind(kind):
-            ref = place.row.ref
-            try:
-                found.setdefault(ref.digest, decode(store.reader.object(ref)))
-            except (DamagedError, UnknownCodecError) as error:
-                damaged.append(str(error))
-    return history_of(found, repository, tuple(damaged))
-
-
-def history_of(
-    objects: Mapping[Digest, MetaObject], repository: Digest, damaged: tuple[str, ...] = ()
-) -> History:
-    """Returns the history that consists of these objects; other kinds are ignored."""
-    nodes = {d: obj for d, obj in objects.items() if isinstance(obj, Node)}
-    payloads = {d: obj for d, obj in objects.items() if isinstance(obj, Payload)}
-    signatures: defaultdict[Digest, list[Signature]] = defaultdict(list)
-    for obj in objects.values():
-        if isinstance(obj, Signature) and obj.payload in payloads:
-            signatures[obj.payload].append(obj)
-    return History(repository, nodes, payloads, signatures, damaged)
+    for place in store.catalog.of_kinds(_KINDS, packs):
+        ref = place.row.ref
+        if ref.digest in history.objects or ref.digest in found:
+            continue
+        try:
+            found[ref.digest] = decode(store.reader.object(ref))
+        except (DamagedError, UnknownCodecError) as error:
+            damaged.append(str(error))
+    return history.with_objects(found, tuple(damaged))
 
 
 def genesis_documents(history: History) -> list[Digest]:

@@ -7,7 +7,8 @@ Letters 6, 1977).
 """
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from mgit.digest import Digest
@@ -86,14 +87,18 @@ class Catalog:
         self.damaged.add((place.pack, place.row.ref.digest))
         self._costs.clear()
 
+    def of_kinds(self, kinds: AbstractSet[str], packs: Iterable[PackId]) -> Iterator[Place]:
+        """Yields the rows of all objects of some kinds in some packs, in the order of bodies."""
+        for pack in packs:
+            index = self.packs[pack]
+            if kinds & set(index.kinds):
+                for row in index.rows():
+                    if row.ref.kind in kinds and (pack, row.ref.digest) not in self.damaged:
+                        yield Place(pack, row)
+
     def of_kind(self, kind: str) -> Iterator[Place]:
         """Yields the rows of all objects of a kind, pack by pack, in the order of their bodies."""
-        for pack, index in self.packs.items():
-            if kind not in index.kinds:
-                continue
-            for row in index.rows():
-                if row.ref.kind == kind and (pack, row.ref.digest) not in self.damaged:
-                    yield Place(pack, row)
+        return self.of_kinds({kind}, self.packs)
 
     def cost(self, chunk: Digest) -> Cost | None:
         """Returns the least cost of decoding a chunk, or None where it cannot be decoded."""

@@ -71,9 +71,15 @@ class Reader:
         try:
             self.stored(place)
         except FormatError as error:
-            self.report(place, str(error))
+            self._exclude(place, error)
+            return False
+        except PackMissingError:
             return False
         return all(self.is_intact(base) for base in place.row.bases)
+
+    def _exclude(self, place: Place, error: FormatError) -> None:
+        self.catalog.exclude(place)
+        self.report(place, str(error))
 
     def stored(self, place: Place) -> bytes:
         """Returns the body of a row as it is stored, after checking it.
@@ -92,7 +98,7 @@ class Reader:
             try:
                 return self._decode(place)
             except FormatError as error:
-                self.report(place, str(error))
+                self._exclude(place, error)
                 failure = DamagedError(
                     f"{ref.kind} {ref.digest.short} is damaged in pack {place.pack.short}",
                     hint="mgit fsck names the models it affects; adding the same checkpoint heals",

@@ -95,6 +95,8 @@ class Store:
 
     def read(self, pack: PackId, start: int, stop: int) -> bytes:
         """Returns a range of a pack's bytes."""
+        if pack not in self._indexes:
+            raise PackMissingError(f"pack {pack.short} is gone")
         path = self.path_of(pack)
         with machine_errors(f"reading pack {pack.short}"):
             try:
@@ -144,7 +146,6 @@ class Store:
                     path.unlink()
 
     def _report(self, place: Place, reason: str) -> None:
-        self.catalog.exclude(place)
         ref = place.row.ref
         fact = {"pack": place.pack.hex(), "kind": ref.kind, "object": ref.digest.hex()}
         self.note_damage({**fact, "reason": reason})

@@ -306,7 +306,7 @@ def test_any_bytes_with_any_history_come_out_as_they_went_in(
     alice: Repository, tmp_path: Path
 ) -> None:
     drawn = random.Random(5)  # noqa: S311
-    sources = {}
+    sources: dict[str, Path] = {}
     for step in range(15):
         name = drawn.choice(["a", "b", "c"])
         known = sorted({version.partition("@")[0] for version in sources})

@@ -1,5 +1,6 @@
-"""The person whose repository it is."""
+"""The person whose repository it is, and the scene in which commands are cut off."""
 
 from tests.checkpoints import alice, beginning, shared_folder
+from tests.damage.scene import after, before
 
-__all__ = ["alice", "beginning", "shared_folder"]
+__all__ = ["after", "alice", "before", "beginning", "shared_folder"]

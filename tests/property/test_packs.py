@@ -4,7 +4,6 @@ import struct
 from dataclasses import replace
 
 import pytest
-from _pytest.mark import ParameterSet
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -218,7 +217,6 @@ def test_an_index_that_breaks_a_rule_is_refused(at: int, octets: bytes) -> None:
         parsed(changed_at(SOUND, at, octets))
 
 
-@pytest.mark.xfail(reason="the sum of the sizes wraps around")
 def test_bodies_whose_sizes_add_up_beyond_64_bits_are_refused() -> None:
     """Reading the first of them would ask for 2^62 bytes."""
     first, second = 1 << 62, 2**64 - (1 << 62) + 20
@@ -273,27 +271,15 @@ def test_more_than_a_pack_can_hold_is_not_written() -> None:
             build_index(kind, stored, {})
 
 
-def is_a_bug(value: object, reason: str) -> ParameterSet:
-    return pytest.param(value, marks=pytest.mark.xfail(reason=reason))
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [
-        is_a_bug("a-kind-of-seventeen", "cut to 16 bytes, or spilt into the next kind"),
-        is_a_bug("größe", "not ASCII"),
-        is_a_bug("nul\0", "the NUL is taken for filling"),
-        "",
-    ],
-)
+@pytest.mark.parametrize("kind", ["a-kind-of-seventeen", "größe", "nul\0", "nul\0inside", ""])
 def test_a_kind_whose_name_does_not_fit_is_not_written_under_another(kind: str) -> None:
     row = replace(TWO[0], ref=Ref(kind, TWO[0].ref.digest), bases=())
 
-    with pytest.raises((ValueError, FormatError)):
-        parsed(build_index(PackKind.META, [row], {}))
+    with pytest.raises(ValueError, match="cannot be the name of a kind"):
+        build_index(PackKind.META, [row], {})
 
 
-@pytest.mark.parametrize("first", [0, is_a_bug(1, "written in any order, read in one only")])
+@pytest.mark.parametrize("first", [0, 1])
 def test_an_empty_body_is_read_if_it_is_written(first: int) -> None:
     ids = [TWO[first].ref, TWO[1 - first].ref]
     stored = [replace(TWO[0], ref=ids[0], stored_bytes=0), replace(TWO[0], ref=ids[1])]

@@ -81,7 +81,7 @@ class Packs:
         }
         self.catalog = Catalog({index.pack: index for index in self.indexes})
         self.reported: list[Place] = []
-        self.reader = Reader(self.catalog, self._read, self._report)
+        self.reader = Reader(self.catalog, self.bytes_of, self._report)
 
     def spoil(self, number: int, word: str) -> None:
         index = self.indexes[number]
@@ -89,7 +89,7 @@ class Packs:
         assert row is not None
         self.files[index.pack][row.offset] ^= 1
 
-    def _read(self, pack: PackId, start: int, stop: int) -> bytes:
+    def bytes_of(self, pack: PackId, start: int, stop: int) -> bytes:
         return bytes(self.files[pack][start:stop])
 
     def _report(self, place: Place, _reason: str) -> None:

@@ -154,7 +154,8 @@ def representable(dtype: str) -> list[tuple[Fraction, int]]:
     width = DTYPES[dtype].bits // 8
     unsigned = f"<u{width}"
     patterns = np.arange(1 << (8 * width - 1), dtype=np.uint32).astype(unsigned)
-    found = patterns.view(NUMPY[dtype]).astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        found = patterns.view(NUMPY[dtype]).astype(np.float64)
     return [
         (Fraction(float(v)), int(p)) for v, p in zip(found, patterns, strict=True) if v < math.inf
     ]
@@ -230,6 +231,12 @@ def test_nan_that_was_there_is_nobodys_fault() -> None:
     base, side = raw([1.0], "F32"), raw([math.nan], "F32")
 
     assert combined("average", (base, side, base), "F32").spoilt == 0
+
+
+def test_a_signalling_nan_is_no_warning() -> None:
+    signalling = np.array([0x7F81], "<u2").tobytes()
+
+    assert combined("average", (signalling,) * 3, "BF16").spoilt == 0
 
 
 # --- the tables ---
