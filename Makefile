@@ -26,7 +26,7 @@ test: checks ## format, lint, types, layers, and all tests but the slow ones
 test-all: checks ## the same with the slow tests, and ten times as many cases a property
 	MGIT_HYPOTHESIS=long $(BIN)/pytest -n 2
 
-bench: $(VENV)/dev.stamp ## measurements, side by side
+bench: $(VENV)/dev.stamp $(VENV)/demo-model.stamp ## measurements, side by side
 	$(BIN)/python benchmarks/run.py
 
 fmt: $(VENV)/dev.stamp ## formats, and mends what the linter can mend by itself

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from mgit.editing import pick as resolve
     from mgit.errors import MgitError
+    from mgit.loading import LoadedModel
     from mgit.merging import Merge, merge
     from mgit.repair import check as check_integrity
     from mgit.repository import Home, Repository
@@ -43,6 +44,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Description",
     "Home",
+    "LoadedModel",
     "Merge",
     "MgitError",
     "Repository",
@@ -57,6 +59,7 @@ __all__ = [
     "fetch",
     "init",
     "keep_both",
+    "load",
     "log",
     "ls",
     "members",
@@ -100,6 +103,7 @@ _FROM = {
         "undo",
     ),
     "errors": ("MgitError",),
+    "loading": ("LoadedModel",),
     "merging": ("Merge", "merge"),
     "repository": ("Home", "Repository"),
     "sync": ("add_remote", "backfill", "fetch", "pull", "push", "remotes", "remove_remote"),
@@ -170,6 +174,18 @@ def clone(
         weights=weights,
         progress=progress or _silent,
     )
+
+
+def load(
+    repository: "Repository | str | os.PathLike[str]", selector: str, home: "Home | None" = None
+) -> "LoadedModel":
+    """Returns a model of a repository, or of the one that a path lies in; see ``mgit.loading``."""
+    from mgit.loading import load
+    from mgit.repository import Repository
+
+    if not isinstance(repository, Repository):
+        repository = open(repository, home)
+    return load(repository, selector)
 
 
 def whoami(repository: "Repository | None" = None, home: "Home | None" = None) -> "Whoami":

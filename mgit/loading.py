@@ -105,7 +105,7 @@ class LoadedModel:
     def folder(self) -> Path:
         """Returns a folder with the checkpoint's files, byte for byte: for ``from_pretrained``.
 
-        It belongs to the cache, so it is only for reading, and only until this model is closed.
+        It belongs to the cache: for reading only, and only until this model is closed or forgotten.
 
         Raises:
             MachineError: No space, no permission.

@@ -113,7 +113,7 @@ def _note(repository: Repository, bad: dict[Place, str]) -> None:
     store = repository.store
     known = frozenset(store.catalog.damaged)
     for pack in sorted({pack for pack, _ in known} - {place.pack for place in bad}):
-        store.note_damage({"healed": pack.hex()})
+        store.note_healing(pack)
     for place, reason in bad.items():
         if (place.pack, place.row.ref.digest) not in known:
             store.catalog.exclude(place)

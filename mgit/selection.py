@@ -97,14 +97,21 @@ class Selection:
 
     def _side_or_version(self, text: str) -> frozenset[Digest]:
         name, _, side = text.partition("@")
-        if side[:1] == "v" and side[1:].isdigit():
-            lineage, targets = self._history.lineage, self._history.names.resolve(name)
-            line = {v for t in targets for v in (t, *lineage.version_ancestors(t))}
+        if side[:1] == "v" and side[1:].isdecimal():
+            line = self._here(self._line(self._history.names.resolve(name)))
             number = int(side[1:])
-            found = {v for v in line if v in lineage and lineage.version_number(v) == number}
+            found = frozenset(v for v in line if self.lineage.version_number(v) == number)
         else:
-            found = set(self.sides(name).get(text, ()))
-        return frozenset(found) or self._unknown(text)
+            found = self.sides(name).get(text, frozenset())
+        return found or self._unknown(text)
+
+    def _line(self, targets: Iterable[Digest]) -> frozenset[Digest]:
+        """Returns nodes with all their older versions, also those that are cited and not here.
+
+        Versions are counted from the first: where one is not here, no number can be trusted.
+        """
+        older = (self.lineage.version_ancestors(target) for target in targets)
+        return frozenset(targets).union(*older)
 
     def _by_id(self, text: str) -> frozenset[Digest]:
         digits = text.removeprefix("sha256:")
@@ -238,9 +245,9 @@ class Selection:
             for name, targets in aside.items():
                 titles.update(dict.fromkeys(targets, f"@{names.label_of(key)}/{name}"))
         for name in reversed(names.names()):
-            for target in names.resolve(name):
-                for old in self.lineage.version_ancestors(target) & self._history.nodes.keys():
-                    titles[old] = f"{name}@v{self.lineage.version_number(old)}"
+            line = self._line(names.resolve(name))
+            for old in line if line <= self._history.nodes.keys() else ():
+                titles[old] = f"{name}@v{self.lineage.version_number(old)}"
         for name in reversed(names.names()):
             titles.update(self._current_titles(name))
         return titles

@@ -58,8 +58,8 @@ def fetch_weights(scene: Scene) -> None:
 def work_apart(scene: Scene) -> None:
     """Both go on with the same model, and one of them is offline."""
     team_a, team_b = scene.team_a, scene.team_b
-    say("""Bob goes offline: the folder of team A is out of reach. He works on, signs what he does,
-        and asks nobody. (The noise of nudge stands for a month of training.)""")
+    say("""Bob goes offline: the folder of team A is renamed, so that nothing reaches it. He works
+        on, signs what he does, and asks nobody. (The noise stands for a month of training.)""")
     away = scene.root / "team-a.away"
     team_a.folder.rename(away)
     unreachable = team_b.mgit("fetch", code=4)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from mgit.errors import NotFoundError, TrustError, UsageError
 from mgit.objects import LEVEL, Cut, Member, PackKind, RepositoryRoot, Role
 from mgit.objects.grammar import check_label
-from mgit.repository import History, Repository, add_objects, log_operation
+from mgit.repository import History, Identity, Repository, add_objects, log_operation
 from mgit.signing import fingerprint, parse_key
 
 _MIN_FINGERPRINT_DIGITS = 6
@@ -69,6 +69,7 @@ def trust_remove(repository: Repository, key: str) -> Member:
         raw = _find_key(history, key)
         if raw not in known:
             raise NotFoundError(f"{key!r} has no role here", hint="mgit trust list")
+        _require_root_role(repository, history)
         rest = {k: m for k, m in known.items() if k != raw}
         if not any(Role.ROOT in member.roles for member in rest.values()):
             raise TrustError(
@@ -98,14 +99,9 @@ def _succeed(
     new_members: dict[bytes, Member],
     cuts: tuple[Cut, ...],
 ) -> None:
-    identity = repository.identity()
+    identity = _require_root_role(repository, history)
     heads = sorted(history.names.root_heads)
     roots = history.ledger.roots
-    if any(identity.key.public not in roots[head].holders(Role.ROOT) for head in heads):
-        raise TrustError(
-            f"your key {identity.label!r} may not change roles here",
-            hint="a key with the role root has to do it: mgit trust list",
-        )
     if any(roots[head].thresholds[Role.ROOT] > 1 for head in heads):
         raise TrustError(
             "this repository asks for the agreement of several root keys",
@@ -125,6 +121,18 @@ def _succeed(
     with repository.store.writer(PackKind.META) as writer:
         add_objects(writer, repository, [payload, identity.key.sign(payload)])
         repository.store.install(writer.finish())
+
+
+def _require_root_role(repository: Repository, history: History) -> Identity:
+    """Returns the person's key; TrustError where it may not sign the next root document."""
+    identity = repository.identity()
+    roots = (history.ledger.roots[head] for head in history.names.root_heads)
+    if any(identity.key.public not in root.holders(Role.ROOT) for root in roots):
+        raise TrustError(
+            f"your key {identity.label!r} may not change roles here",
+            hint="a key with the role root has to do it: mgit trust list",
+        )
+    return identity
 
 
 def _find_key(history: History, text: str) -> bytes:

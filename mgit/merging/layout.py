@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import count
 
+from mgit.errors import ConflictError
 from mgit.objects import DTYPES, Layout, Shard, TensorEntry
 from mgit.objects.dtypes import size_bytes
 from mgit.repository import Parts
@@ -31,7 +32,11 @@ def layout_of(
         tensors: What is to be laid out.
         files: Paths of the model's other files.
         models: Base, ours, theirs.
+
+    Raises:
+        ConflictError: Files that cannot lie in one folder.
     """
+    _check_paths(files)
     base, ours, theirs = models
     is_ours_kept = ours.manifest.layout == base.manifest.layout
     for side in (theirs, ours) if is_ours_kept else (ours, theirs):
@@ -57,6 +62,20 @@ def new_shard(path: str, tensors: Tensors, metadata: Mapping[str, str]) -> Shard
         at = end
     written = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     return Shard(path, written + b" " * (-len(written) % _ALIGNMENT), tuple(order))
+
+
+def _check_paths(files: Collection[str]) -> None:
+    """Refuses twins on systems that ignore case, and a file where another one needs a folder."""
+    seen: dict[str, str] = {}
+    for path in sorted(files):
+        folders = [path[:at] for at, letter in enumerate(path) if letter == "/"]
+        for known in (seen.get(part.casefold()) for part in (path, *folders)):
+            if known:
+                raise ConflictError(
+                    f"{known!r} and {path!r}, each from one side, cannot lie in one folder",
+                    hint="rename one of them on its side, then merge again",
+                )
+        seen[path.casefold()] = path
 
 
 def _kinds(tensors: Tensors) -> dict[str, tuple[str, tuple[int, ...]]]:

@@ -62,7 +62,13 @@ class Repository:
         """The repository's own id: digest of its genesis document."""
         own = self.settings().get("repository")
         if isinstance(own, str):
-            return Digest.from_text(own)
+            try:
+                return Digest.from_text(own)
+            except ValueError as error:
+                raise UsageError(
+                    f"{self.folder / 'config.toml'} names no repository: {error}",
+                    hint='correct the line: repository = "sha256:…"',
+                ) from error
         found = genesis_documents(read_history(self.store, Digest(bytes(32))))
         if len(found) != 1:
             raise UsageError(

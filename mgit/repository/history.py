@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from mgit.digest import Digest
-from mgit.errors import DamagedError, UnknownCodecError
+from mgit.errors import AbsentError, DamagedError, UnknownCodecError
 from mgit.lineage import Lineage
 from mgit.names import Ledger, Names
 from mgit.objects import (
@@ -152,7 +152,7 @@ def more_history(store: Store, history: History, packs: Iterable[PackId]) -> His
             continue
         try:
             found[ref.digest] = decode(store.reader.object(ref))
-        except (DamagedError, UnknownCodecError) as error:
+        except (AbsentError, DamagedError, UnknownCodecError) as error:
             damaged.append(str(error))
     return history.with_objects(found, tuple(damaged))
 

@@ -1,5 +1,6 @@
 """The parts of a node, and whether they are in this copy."""
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -8,6 +9,7 @@ from mgit.digest import Digest
 from mgit.errors import AbsentError, DamagedError
 from mgit.objects import CHUNK, Content, FileEntry, Layout, Manifest, Node, Ref, Weights
 from mgit.repository.handle import Repository
+from mgit.store import Fact
 
 
 class Presence(Enum):
@@ -96,16 +98,21 @@ def absences(repository: Repository) -> dict[Digest, Absence]:
     """Returns what this copy knows it does not have, by node id; the newest word counts."""
     found: dict[Digest, Absence] = {}
     for fact in repository.facts("promises"):
-        match fact:
-            case {"nodes": list(nodes), "reason": "here"}:
-                for node in nodes:
-                    found.pop(Digest.from_text(str(node)), None)
-            case {"nodes": list(nodes), "reason": str(reason), "remote": str(remote)}:
-                absence = Absence(Reason(reason), remote)
-                found.update({Digest.from_text(str(node)): absence for node in nodes})
-            case _:
-                continue
+        with contextlib.suppress(ValueError):  # a line that makes no sense
+            _apply(fact, found)
     return found
+
+
+def _apply(fact: Fact, found: dict[Digest, Absence]) -> None:
+    match fact:
+        case {"nodes": list(nodes), "reason": "here"}:
+            for node in nodes:
+                found.pop(Digest.from_text(str(node)), None)
+        case {"nodes": list(nodes), "reason": str(reason), "remote": str(remote)}:
+            absence = Absence(Reason(reason), remote)
+            found.update({Digest.from_text(str(node)): absence for node in nodes})
+        case _:
+            return
 
 
 def is_lost(repository: Repository, node: Node) -> bool:

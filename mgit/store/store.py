@@ -37,6 +37,7 @@ class Store:
     cache: Path
     unready: dict[str, str] = field(default_factory=dict)
     _indexes: dict[PackId, PackIndex] = field(default_factory=dict)
+    _found_bad: set[tuple[PackId, Digest]] = field(default_factory=set)
     _reader: Reader | None = None
 
     @property
@@ -80,7 +81,7 @@ class Store:
                 self.unready[path.name] = str(error)
         self._indexes = indexes
         merged = merged_index(self.cache / "merged-index", indexes)
-        catalog = Catalog(indexes, self._damaged_rows(), merged)
+        catalog = Catalog(indexes, self._damaged_rows() | self._found_bad, merged)
         self._reader = Reader(catalog, self.read, self._report)
 
     def _pack_files(self) -> Iterator[tuple[Path, PackId]]:
@@ -125,8 +126,7 @@ class Store:
                 name = f"{pack.pack.hex()}.{pack.index.kind.value}"
                 replace(pack.path, self.packs_folder / name)  # the same id is the same bytes
                 pack.file.close()
-                if any(known == pack.pack for known, _ in self._damaged_rows()):
-                    self.note_damage({"healed": pack.pack.hex()})
+                self.note_healing(pack.pack)
         self.refresh()
         self._write_listing()
 
@@ -147,12 +147,19 @@ class Store:
 
     def _report(self, place: Place, reason: str) -> None:
         ref = place.row.ref
+        self._found_bad.add((place.pack, ref.digest))
         fact = {"pack": place.pack.hex(), "kind": ref.kind, "object": ref.digest.hex()}
-        self.note_damage({**fact, "reason": reason})
+        self._note({**fact, "reason": reason})
 
-    def note_damage(self, fact: Fact) -> None:
-        """Notes damage or healing, if this copy is ours: another's folder is left as it is."""
-        with contextlib.suppress(OSError, MachineError):  # a reader refuses the row all the same
+    def note_healing(self, pack: PackId) -> None:
+        """Notes that the rows of a pack are good again, if any was noted as bad."""
+        if any(known == pack for known, _ in self._damaged_rows() | self._found_bad):
+            self._found_bad = {row for row in self._found_bad if row[0] != pack}
+            self._note({"healed": pack.hex()})
+
+    def _note(self, fact: Fact) -> None:
+        """Writes a fact about damage, if this copy is ours: another's folder is left as it is."""
+        with contextlib.suppress(OSError, MachineError):  # this process knows it all the same
             if self.folder.stat().st_uid == os.getuid():
                 self.damage.append(fact)
 

@@ -81,7 +81,7 @@ class FileRemote:
             folder = self._packs_folder()
             folder.mkdir(parents=True, exist_ok=True)
             target = folder / source.listing.file_name
-            if target.is_file() and target.stat().st_size == source.listing.size_bytes:
+            if any(listing == source.listing for listing in self._listings()):
                 return
             incoming = folder.parent / "incoming"
             incoming.mkdir(exist_ok=True)

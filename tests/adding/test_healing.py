@@ -69,6 +69,18 @@ def test_every_chunk_heals(alice: Repository, sources: dict[str, Path], tmp_path
     assert not (tmp_path / "refused").exists()
 
 
+def test_damage_that_nobody_has_met_yet_heals_too(
+    alice: Repository, sources: dict[str, Path], tmp_path: Path
+) -> None:
+    for chunk in sorted(set(parts_of(alice, "child").chunks())):
+        spoil(alice, alice.store.catalog.places(Ref(CHUNK, chunk))[0])
+    fresh = Repository.at(alice.folder, alice.home)
+
+    add(fresh, sources["child"], "child")
+
+    assert comes_out(fresh, "child", sources["child"], tmp_path / "out")
+
+
 @pytest.mark.parametrize("kind", ["weights", "content", "layout", "manifest", "node"])
 def test_every_kind_of_description_heals(
     alice: Repository, sources: dict[str, Path], tmp_path: Path, kind: str

@@ -290,6 +290,7 @@ def test_the_same_tensors_are_the_same_content_however_they_are_laid_out(
         "plain": {"m.safetensors": file_of({"a": first, "b": second})},
         "turned": {"m.safetensors": file_of({"b": second, "a": first}, metadata={"by": "me"})},
         "padded": {"m.safetensors": file_of({"a": first, "b": second}, padding=9)},
+        "listed": {"m.safetensors": file_of({"a": first, "b": second}, listed=["b", "a"])},
         "sharded": {
             "1.safetensors": file_of({"a": first}),
             "2.safetensors": file_of({"b": second}),

@@ -24,6 +24,7 @@ DAY = (
     ("status", "status"),
     ("stats", "stats"),
     ("diff", "diff base legal"),
+    ("merge", "merge base legal --into both"),
     ("export", "export base out"),
     ("tag", "tag base prod"),
     ("note", "note base good"),

@@ -178,9 +178,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Scene:
 
 
 @pytest.fixture(scope="session")
-def after(
-    before: Scene, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str], Scene]:
+def after(before: Scene, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Scene]:
     """The scene after a step that was not cut off."""
     made: dict[str, Scene] = {}
 

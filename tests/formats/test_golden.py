@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import msgpack
 import pytest
 
+from mgit import canonical
+from mgit.errors import FormatError
 from mgit.objects import CHUNK, PackKind, Ref, Signature, decode, digest_of, encode
 from mgit.signing import is_genuine
 from mgit.store import PackWriter, Store
@@ -43,6 +46,17 @@ def test_an_old_object_means_what_it_meant(name: str) -> None:
 @pytest.mark.parametrize("name", OBJECTS)
 def test_an_object_is_written_as_it_was(name: str) -> None:
     assert encode(OBJECTS[name]) == golden("objects", name)
+
+
+@pytest.mark.parametrize("name", sorted(OBJECTS.keys() - {"unknown"}))
+def test_a_keep_list_that_is_not_what_the_fields_cite_is_refused(name: str) -> None:
+    kind, kept, fields = msgpack.unpackb(golden("objects", name))
+    another = ["node", bytes(32)]
+
+    for other in (kept[1:], sorted([*kept, another])):
+        if other != kept:
+            with pytest.raises(FormatError):
+                decode(canonical.encode((kind, other, fields)))
 
 
 def test_an_old_signature_still_holds() -> None:

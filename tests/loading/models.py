@@ -10,10 +10,12 @@ from mgit import adding
 from mgit.decoded import Decoded, tensor_key
 from mgit.loading import LoadedModel
 from mgit.repository import Home, Repository
-from tests.checkpoints import Tensor, parts_of, safetensors, written
+from tests.checkpoints import Tensor, noise, parts_of, safetensors, written
 
 ROOT = Path(__file__).parents[2]
 CHUNK = 1 << 20  # bytes of a chunk of a U8 tensor
+SIZE = 3 * CHUNK
+MODEL = {"weight": noise(1, SIZE)}
 
 # What a child process begins with.
 _PRELUDE = """
@@ -93,9 +95,9 @@ def started(script: str, repository: Repository, *words: str) -> subprocess.Pope
     """Starts a process that loads from the repository."""
     home = repository.home
     path = os.pathsep.join([str(ROOT), str(ROOT / "remotes"), os.environ.get("PYTHONPATH", "")])
+    folders = map(str, (repository.folder, home.config, home.cache))
     return subprocess.Popen(
-        [sys.executable, "-c", _PRELUDE + script, repository.folder, home.config, home.cache]
-        + list(words),
+        [sys.executable, "-c", _PRELUDE + script, *folders, *words],
         env=os.environ | {"PYTHONPATH": path},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -81,7 +81,7 @@ def test_the_cache_gives_the_very_bits_made_and_found(cache: Decoded, tensor: Te
     entry = TensorEntry(tensor.dtype, tuple(tensor.shape), tuple(Digest.of(p) for p in parts))
 
     made = cache.tensor(entry, chunks.__getitem__)
-    found = cache.tensor(entry, {}.__getitem__)
+    found = cache.tensor(entry, dict[Digest, bytes]().__getitem__)
 
     assert made.tobytes() == found.tobytes() == tensor.data
 

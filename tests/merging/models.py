@@ -7,13 +7,12 @@ start <── ours        ours and theirs are made from start; all three are nam
 import json
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from mgit import adding
 from mgit.digest import Digest
@@ -61,6 +60,11 @@ def values(tensor: Tensor) -> list[float]:
     return [float(v) for v in np.frombuffer(tensor.raw, "<f4")]
 
 
+def shifted(tensor: Tensor, by: float) -> Tensor:
+    """A float32 tensor with a number added to every element."""
+    return f32(*(v + by for v in values(tensor)), shape=tensor.shape)
+
+
 def write(folder: Path, tensors: Mapping[str, Tensor], files: Mapping[str, str]) -> Path:
     """Writes one safetensors file, and other files as they are."""
     folder.mkdir(parents=True)
@@ -74,6 +78,7 @@ def write(folder: Path, tensors: Mapping[str, Tensor], files: Mapping[str, str])
     content = struct.pack("<Q", len(described)) + described + body
     (folder / "model.safetensors").write_bytes(content)
     for path, text in files.items():
+        (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_text(text)
     return folder
 

@@ -162,8 +162,9 @@ def test_clean_is_one_of_the_sides(base: Model, ours: Model, theirs: Model, meth
     ],
 )
 def test_what_manifests_decide(base: str, ours: str, theirs: str, origin: Origin) -> None:
-    found = plan(*({"t": value} if value else {"u": "a"} for value in (base, ours, theirs)))
-    decision = found.tensors[0]
+    three = [{"t": value} if value else {"u": "a"} for value in (base, ours, theirs)]
+
+    decision = plan(three[0], three[1], three[2]).tensors[0]
 
     assert isinstance(decision, Taken)
     assert decision.name == "t"
@@ -185,7 +186,9 @@ def test_what_manifests_decide(base: str, ours: str, theirs: str, origin: Origin
 )
 @pytest.mark.parametrize("method", ["", "average"])
 def test_what_is_a_conflict(base: str, ours: str, theirs: str, reason: Reason, method: str) -> None:
-    decision = plan(*({"t": v} if v else {} for v in (base, ours, theirs)), method).tensors[0]
+    three = [{"t": value} if value else {} for value in (base, ours, theirs)]
+
+    decision = plan(three[0], three[1], three[2], method).tensors[0]
 
     if method and reason is Reason.EDITED:
         assert isinstance(decision, Combined)

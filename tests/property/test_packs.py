@@ -17,6 +17,8 @@ from mgit.store import TRAILER_BYTES, Row, parse_trailer
 from mgit.store.format import PackIndex, build_index, trailer
 from tests.store.building import end_to_end, parsed
 
+FEWER = settings(max_examples=settings().max_examples // 2)
+
 # Few first bytes and few differences, so that rows meet in the fan-out and in the search.
 digests = st.builds(
     lambda first, last: Digest(bytes([first]) + bytes(30) + bytes([last])),
@@ -45,13 +47,12 @@ def rows(kind: PackKind) -> st.SearchStrategy[list[Row]]:
 
 
 packs = st.sampled_from(PackKind).flatmap(lambda kind: st.tuples(st.just(kind), rows(kind)))
-FEWER = settings(max_examples=settings().max_examples // 2)
-
 summaries: st.SearchStrategy[dict[str, Value]] = st.dictionaries(
     st.text(max_size=3), st.integers(0, 9), max_size=2
 )
 
 
+@FEWER
 @given(packs, summaries)
 def test_an_index_gives_back_what_it_was_built_from(
     pack: tuple[PackKind, list[Row]], summary: dict[str, Value]
@@ -122,6 +123,7 @@ def test_a_foreign_index_with_an_id_of_its_own_is_refused_or_read(
     assert all(index.find(row.ref) == row for row in found)
 
 
+@FEWER
 @given(
     st.binary(max_size=100)
     | st.binary(max_size=3).map(lambda tail: b"MGITIDX1" + bytes(1336) + tail)

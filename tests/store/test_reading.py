@@ -6,7 +6,7 @@ import pytest
 
 from mgit.codecs import PLANES, planes
 from mgit.digest import Digest
-from mgit.errors import DamagedError, PackMissingError, UnknownCodecError
+from mgit.errors import AbsentError, DamagedError, PackMissingError, UnknownCodecError
 from mgit.objects import CHUNK, DTYPES, Ref
 from mgit.store import Catalog, Place, Reader, Row, encode_chunk
 from mgit.store.format import check_of
@@ -102,17 +102,15 @@ def test_rows_are_tried_until_one_is_good_also_where_two_rest_on_one_damaged_bas
     assert packs.reader.chunk(id_of("X")) == raw_of("X")
 
 
-@pytest.mark.xfail(raises=RecursionError, reason="nobody excludes a bad row but who is told of it")
 def test_a_bad_row_is_not_tried_again_where_nobody_is_told_of_it() -> None:
     """A stands alone, and racing writers made B from A and A from B."""
     packs = Packs([lying("A", of="Z")], [delta("B", "A")], [delta("A", "B")])
     reader = Reader(packs.catalog, packs.bytes_of, lambda *_: None)
 
-    with pytest.raises(DamagedError):
+    with pytest.raises((DamagedError, AbsentError)):
         reader.chunk(id_of("A"))
 
 
-@pytest.mark.xfail(raises=KeyError, reason="the store has forgotten where the pack was")
 def test_a_reader_from_before_a_pack_vanished_says_that_it_is_gone(tmp_path: Path) -> None:
     path = write_pack(tmp_path / "packs", [full("A")])
     store = store_at(tmp_path)
@@ -126,7 +124,6 @@ def test_a_reader_from_before_a_pack_vanished_says_that_it_is_gone(tmp_path: Pat
         before.chunk(id_of("A"))
 
 
-@pytest.mark.xfail(raises=PackMissingError, reason="a row that is gone is not passed over")
 def test_a_chunk_whose_pack_is_gone_is_not_intact(tmp_path: Path) -> None:
     path = write_pack(tmp_path / "packs", [full("A")])
     reader = store_at(tmp_path).reader

@@ -20,7 +20,7 @@ from mgit.errors import (
     TrustError,
     UsageError,
 )
-from mgit.objects import PackKind
+from mgit.objects import MetaObject, PackKind
 from mgit.remote import Remote, connect
 from mgit.repair import check
 from mgit.repository import (
@@ -120,14 +120,12 @@ def test_a_copy_without_weights_reads_no_chunk(
 
     his = bob.clone(str(tmp_path / "alice"), weights=False)
 
-    kinds = {pack: index for pack, index in alice.store.catalog.packs.items()}
-    bodies = [r for r in wire.reads if r[1] < kinds[r[0]].bodies_bytes]
-    big = [
-        r
-        for r in bodies
-        if kinds[r[0]].kind is PackKind.CHUNKS and r[2] <= kinds[r[0]].bodies_bytes
+    packs = alice.store.catalog.packs
+    indexes = [(packs[pack], stop) for pack, _, stop in wire.reads]
+    ends_in_chunks = [
+        i for i, stop in indexes if i.kind is PackKind.CHUNKS and stop <= i.bodies_bytes
     ]
-    assert big == []
+    assert ends_in_chunks == []
     assert set(present(his).values()) == {Presence.WITHOUT_WEIGHTS}
     assert list((his.folder / "packs").glob("*.chunks")) == []
     assert check(his).is_clean
@@ -270,7 +268,7 @@ def unsigned(alice: Repository, root: Path) -> str:
     (root / "forged/packs").mkdir(parents=True)
     forged = Repository.at(root / "forged", alice.home)
     with forged.store.writer(PackKind.META) as writer:
-        objects = [history.payloads[history.repository], *history.nodes.values()]
+        objects: list[MetaObject] = [history.payloads[history.repository], *history.nodes.values()]
         add_objects(writer, forged, objects)
         forged.store.install(writer.finish())
     return str(root / "forged")

@@ -1,6 +1,6 @@
 """What travels with a selection, and what does not.
 
-base@v1 <- base      legal (fine-tuned from base@v1)      other      gone (its name was removed)
+base@v1 <- base    legal (fine-tuned from base@v1)    other@v1 <- other    gone (name removed)
 """
 
 from pathlib import Path
@@ -36,6 +36,7 @@ def alice(tmp_path: Path) -> Repository:
     add(repository, "legal", tuned(BASE, "legal"), "base", tags=["legal"])
     add(repository, "base", tuned(BASE, "next"), tags=["new"])
     add(repository, "other", weights("other"), tags=["secret"])
+    add(repository, "other", tuned(weights("other"), "next"))
     add(repository, "gone", weights("gone"))
     editing.remove(repository, "gone")
     return repository
@@ -60,8 +61,8 @@ def test_only_selected_nodes_travel_with_their_manifests(alice: Repository) -> N
 def test_nodes_travel_that_names_need_and_ancestors_and_no_others(alice: Repository) -> None:
     everything = titles(alice, sent(alice, "all()"))
 
-    assert titles(alice, sent(alice, "legal")) == {"base@v1", "base", "legal", "other"}
-    assert len(everything) == 5  # the one whose name is gone is found by its id
+    assert titles(alice, sent(alice, "legal")) == {"base@v1", "base", "legal", "other@v1", "other"}
+    assert len(everything) == 6  # the one whose name is gone is found by its id
 
 
 def test_every_entry_and_root_travels_whatever_is_selected(alice: Repository) -> None:

@@ -1,7 +1,6 @@
 """Merge methods on chunks: naive formulas in float64, rounded once."""
 
 import math
-from collections.abc import Callable
 from fractions import Fraction
 from functools import cache
 from typing import TypeAlias
@@ -172,16 +171,16 @@ def nearest(value: float, dtype: str) -> float:
 def test_what_lies_just_beside_the_middle_is_rounded_once(dtype: str) -> None:
     """A detour by float32 would make a tie of it and round the wrong way."""
     one = next(pattern for value, pattern in representable(dtype) if value == 1)
-    steps = dict((pattern, value) for value, pattern in representable(dtype))
+    steps = {pattern: value for value, pattern in representable(dtype)}
     low, high = float(steps[one]), float(steps[one + 1])
     middle = (low + high) / 2
     beside = [middle + sign * 2.0**-40 for sign in (-1, 0, 1)] + [-middle - 2.0**-40]
     exact = Formula(lambda _base, _ours, _theirs, _: np.array(beside))
 
-    result = numbers(combine(exact, {}, (b"", b"", b""), "F64").raw, "F64").tolist()
+    wide = numbers(rounded(exact, "F64"), "F64").tolist()
     narrow = numbers(rounded(exact, dtype), dtype).tolist()
 
-    assert result == beside
+    assert wide == beside
     assert narrow == [low, low, high, -high]
 
 
@@ -264,9 +263,12 @@ def test_methods_are_choices_or_formulas() -> None:
 # --- statistics ---
 
 
+def norm(vector: Array) -> float:
+    return math.sqrt(math.fsum(float(x) ** 2 for x in vector))
+
+
 def naive(base: Array, ours: Array, theirs: Array) -> list[float]:
     left, right = ours - base, theirs - base
-    norm: Callable[[Array], float] = lambda v: math.sqrt(math.fsum(float(x) ** 2 for x in v))
     both = [float(a * b) for a, b in zip(left, right, strict=True) if a and b]
     return [
         norm(left) / norm(base),
@@ -291,13 +293,20 @@ def test_statistics_are_the_same_however_the_tensor_is_cut(cuts: list[int]) -> N
     )
 
 
+def test_a_chunk_of_many_blocks_is_one_result() -> None:
+    long = np.arange(100_000, dtype=np.float64)
+    chunks = raw(long, "F64"), raw(long + 1, "F64"), raw(long + 4, "F64")
+
+    assert numbers(combined("average", chunks, "F64").raw, "F64").tolist() == (long + 2.5).tolist()
+
+
 def test_two_equal_steps_agree_and_two_opposite_ones_do_not() -> None:
     base, up, down = raw([1.0, 2.0], "F32"), raw([2.0, 3.0], "F32"), raw([0.0, 1.0], "F32")
 
     along, against = measure([(base, up, up)], "F32"), measure([(base, up, down)], "F32")
 
-    assert (along.cosine, along.signs_against) == (pytest.approx(1), 0)
-    assert (against.cosine, against.signs_against) == (pytest.approx(-1), 1)
+    assert [along.cosine, along.signs_against] == pytest.approx([1, 0])
+    assert [against.cosine, against.signs_against] == pytest.approx([-1, 1])
 
 
 def test_what_is_no_finite_number_is_left_out() -> None:

@@ -1,5 +1,6 @@
 """Models out of models."""
 
+import shlex
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, assert_never
 
@@ -83,23 +84,24 @@ def merge(
             message=message,
             progress=advance,
         )
-    return _page(repository, merged, (a, b), is_dry_run=is_dry_run, is_untested=is_untested_allowed)
+    given = {"--into": into, "--method": method, "--base": base, "-m": message}
+    options = [word for name, value in given.items() if value for word in (name, value)]
+    options += [word for text in strategies or () for word in ("--strategy", text)]
+    again = shlex.join(["mgit", "merge", a, b, *options])
+    return _page(repository, merged, again, is_dry_run=is_dry_run, is_untested=is_untested_allowed)
 
 
 def _page(
-    repository: "Repository",
-    merged: "Merge",
-    words: tuple[str, str],
-    *,
-    is_dry_run: bool,
-    is_untested: bool,
+    repository: "Repository", merged: "Merge", again: str, *, is_dry_run: bool, is_untested: bool
 ) -> Page:
     kind, sentence = _verdict(merged.outcome, is_untested=is_untested)
     is_refused = kind == "conflict" or (kind == "needs-test" and not is_untested)
+    told = (*_decisions(merged), *_end(repository, merged, sentence))
     return Page(
         _document(merged, kind, is_dry_run=is_dry_run),
-        answer=(*_decisions(merged), *_end(repository, merged, sentence)),
-        advice=_advice(merged, kind, words) if is_refused else (),
+        answer=told if merged.node is None else (),
+        done=told if merged.node is not None else (),
+        advice=_advice(merged, again) if is_refused else (),
         exit_code=_NO if is_refused else 0,
     )
 
@@ -111,7 +113,7 @@ def _verdict(outcome: "Outcome", *, is_untested: bool) -> tuple[str, str]:
         case Clean(side):
             return "clean", f"clean: in all that counts, the result is {side.value}"
         case NeedsTest():
-            wants = "untested" if is_untested else "wants testing"
+            wants = "is untested" if is_untested else "wants testing"
             return "needs-test", f"needs a test: the result combines both sides and {wants}"
         case Conflict(tensors, files):
             amounts = [counted(len(tensors), "tensor")] if tensors else []
@@ -121,16 +123,18 @@ def _verdict(outcome: "Outcome", *, is_untested: bool) -> tuple[str, str]:
             assert_never(outcome)
 
 
-def _advice(merged: "Merge", kind: str, words: tuple[str, str]) -> tuple[str, ...]:
+def _advice(merged: "Merge", again: str) -> tuple[str, ...]:
     from mgit.merging import Conflicted, Reason
 
-    again = f"mgit merge {' '.join(words)}"
-    if kind == "needs-test":
-        return (f"keep it without a test: {again} … --no-test",)
-    reasons = {d.reason for d in merged.decisions.tensors if isinstance(d, Conflicted)}
-    advice = [f"combine them: {again} --method task_arithmetic"] if Reason.EDITED in reasons else []
-    choices = "ours, theirs or base"
-    return (*advice, f"or choose: {again} --strategy 'GLOB=METHOD', METHOD being {choices}")
+    plan = merged.decisions
+    left = [d for d in (*plan.tensors, *plan.files) if isinstance(d, Conflicted)]
+    if not left:
+        return (f"keep it without a test: {again} --no-test",)
+    one = shlex.quote(f"{left[0].name}=ours")
+    choose = f"choose a side, ours, theirs or base: {again} --strategy {one}"
+    if any(decision.reason is Reason.EDITED for decision in plan.tensors if decision in left):
+        return (f"combine them: {again} --method task_arithmetic", f"or {choose}")
+    return (choose,)
 
 
 def _end(repository: "Repository", merged: "Merge", sentence: str) -> Iterator[Block]:
