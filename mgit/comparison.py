@@ -57,8 +57,8 @@ def distance(pairs: Iterable[tuple[bytes, bytes]], left_dtype: str, right_dtype:
     """
     squares, norm, changed, count = 0.0, 0.0, 0, 0
     for left, right in pairs:
-        a, b = _values(left, left_dtype), _values(right, right_dtype)
         with np.errstate(all="ignore"):  # infinities and NaN are answers here, not accidents
+            a, b = _values(left, left_dtype), _values(right, right_dtype)
             squares += float(np.sum(np.abs(b - a) ** 2))
             norm += float(np.sum(np.abs(a) ** 2))
             changed += int(np.count_nonzero(a != b))

@@ -26,13 +26,15 @@ class Damage:
         place: Where it is, and which object it should hold.
         reason: What is wrong with it.
         has_good_copy: Another pack holds the object whole.
-        models: What cannot be read because of it: names, or short ids of nodes without one.
+        models: What cannot be read because of it: names, versions, or short ids of nodes.
+        names: Those of them that are names: adding one's checkpoint again heals.
     """
 
     place: Place
     reason: str
     has_good_copy: bool
     models: tuple[str, ...]
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,8 @@ def _damages(
         ref = place.row.ref
         nodes = [node for node, rests_on in suffering.items() if ref.digest in rests_on]
         models = tuple(sorted(selection.title(node) for node in nodes))
-        yield Damage(place, reason, ref in catalog, models)
+        names = tuple(sorted(set(models) & set(history.names.names())))
+        yield Damage(place, reason, ref in catalog, models, names)
 
 
 def _lost(repository: Repository, history: History) -> list[Digest]:

@@ -24,9 +24,15 @@ _HEX = frozenset("0123456789abcdef")
 class Selection:
     """The facts that selectors ask for, and how a node is called, in one repository."""
 
-    def __init__(self, repository: Repository, history: History) -> None:
-        """Takes a repository and what it held when its history was read."""
+    def __init__(
+        self, repository: Repository, history: History, *, takes_all_sides: bool = False
+    ) -> None:
+        """Takes a repository and what it held when its history was read.
+
+        A conflicted name is an error, or stands for all its sides (in a filter of what to fetch).
+        """
         self._repository = repository
+        self._takes_all_sides = takes_all_sides
         self._history = history
         self.provenance = Provenance(history)
 
@@ -69,11 +75,11 @@ class Selection:
         if "@" in text:
             return self._side_or_version(text)
         targets = self._history.names.resolve(text)
-        if len(targets) > 1:
-            sides = ", ".join(sorted(self.sides(text)))
+        if len(targets) > 1 and not self._takes_all_sides:
+            sides = sorted(self.sides(text))
             raise ConflictError(
-                f"{text!r} is a conflicted name: {sides}",
-                hint=f"say which one, or settle it: mgit resolve {text} --pick SIDE",
+                f"{text!r} is a conflicted name: {', '.join(sides)}",
+                hint=f"say which one, or settle it: mgit resolve {text} --pick {sides[0]}",
             )
         return self._here(targets) or self._by_id(text)
 
@@ -102,7 +108,8 @@ class Selection:
             number = int(side[1:])
             found = frozenset(v for v in line if self.lineage.version_number(v) == number)
         else:
-            found = self.sides(name).get(text, frozenset())
+            side_target = self.sides(name).get(text)
+            found = frozenset({side_target} if side_target else ())
         return found or self._unknown(text)
 
     def _line(self, targets: Iterable[Digest]) -> frozenset[Digest]:
@@ -225,13 +232,20 @@ class Selection:
 
     # --- how things are called ---
 
-    def sides(self, name: str) -> dict[str, frozenset[Digest]]:
-        """Returns ``name@label`` -> targets that a key of this label holds, for one name."""
-        sides: defaultdict[str, set[Digest]] = defaultdict(set)
+    def sides(self, name: str) -> dict[str, Digest]:
+        """Returns ``name@label`` -> the target that a key of this label holds, for one name.
+
+        Where one label holds several, the first digits of the id are added.
+        """
+        held: defaultdict[str, set[Digest]] = defaultdict(set)
         for target, keys in self._history.names.sides(name).items():
             for key in keys:
-                sides[f"{name}@{self._history.names.label_of(key)}"].add(target)
-        return {side: frozenset(targets) for side, targets in sides.items()}
+                held[self._history.names.label_of(key)].add(target)
+        return {
+            f"{name}@{label}" if len(targets) == 1 else f"{name}@{label}-{target.hex()[:6]}": target
+            for label, targets in held.items()
+            for target in sorted(targets)
+        }
 
     def title(self, node: Digest) -> str:
         """Returns the shortest way to call a node: a name, a side, ``name@vN``, or its short id."""
@@ -256,6 +270,4 @@ class Selection:
         targets = self._history.names.resolve(name)
         if len(targets) == 1:
             return dict.fromkeys(targets, name)
-        sides = self.sides(name).items()
-        # a side that holds two nodes (one key said both) has no name that means one of them
-        return {target: side for side, held in sides if len(held) == 1 for target in held}
+        return {target: side for side, target in self.sides(name).items()}

@@ -62,7 +62,7 @@ def work_apart(scene: Scene) -> None:
         on, signs what he does, and asks nobody. (The noise stands for a month of training.)""")
     away = scene.root / "team-a.away"
     team_a.folder.rename(away)
-    unreachable = team_b.mgit("fetch", code=4)
+    unreachable = team_b.mgit("fetch", code=7)
     expect("the failure names the place", "team-a" in unreachable.err)
     team_b.make(("nudge", "../search", "../search-legal", "--seed", "7"))
     made = ("--operation", "nudge", "-m", "legal texts too")
@@ -87,7 +87,7 @@ def keep_both_sides(scene: Scene) -> None:
     refused = team_b.mgit("show", "search", code=1)
     expect("both are listed", "search@alice" in refused.err and "search@bob" in refused.err)
     team_b.mgit("push", code=1)
-    expect("alice's name has not moved", [_target(team_a)] == conflict["sides"]["search@alice"])
+    expect("alice's name has not moved", _target(team_a) == conflict["sides"]["search@alice"])
 
 
 def settle(scene: Scene) -> None:

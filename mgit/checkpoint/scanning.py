@@ -72,7 +72,8 @@ class Checkpoint:
         """Bytes of all its files together."""
         files = (*self.files.values(), *self.documents.values(), *self.indexes.values())
         tensors = sum(t.stored.stop - t.stored.start for t in self.tensors.values())
-        return sum(f.size_bytes for f in files) + tensors + sum(len(s.header) for s in self.shards)
+        headers = sum(8 + len(shard.header) for shard in self.shards)
+        return sum(f.size_bytes for f in files) + tensors + headers
 
 
 def scan(path: Path, *, exclude: Sequence[str] = ()) -> Checkpoint:

@@ -78,13 +78,9 @@ def keep_both(repository: Repository, name: str) -> dict[str, Digest]:
 
 
 def _names_of_sides(repository: Repository, history: History, name: str) -> dict[str, Digest]:
-    new: dict[str, Digest] = {}
-    for side, targets in Selection(repository, history).sides(name).items():
-        label = side.rpartition("@")[2]
-        for target in sorted(targets - set(new.values())):
-            is_only = len(targets) == 1
-            new[f"{name}-{label}" if is_only else f"{name}-{label}-{target.hex()[:6]}"] = target
-    return new
+    sides = Selection(repository, history).sides(name)
+    first = {target: side for side, target in sorted(sides.items(), reverse=True)}
+    return {side.replace("@", "-"): target for target, side in first.items()}
 
 
 def _only_target(repository: Repository, history: History, name: str) -> Digest:

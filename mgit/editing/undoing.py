@@ -91,7 +91,10 @@ def _undo_entry(repository: Repository, operation: Operation) -> None:
     for move in entry.moves:
         now = history.targets_for(entry.key, move.name)
         if now != frozenset({move.target} - {None}):
-            raise MovedError(f"{move.name!r} was moved since", hint="look at it first: mgit status")
+            raise MovedError(
+                f"{move.name!r} was moved since, so the step cannot be taken back as it was",
+                hint=f"point it yourself: mgit resolve {move.name} --pick ID (mgit log shows ids)",
+            )
     before = [_sides_before(history, entry.key, move) for move in entry.moves]
     statements = _withdrawals(history, entry)
     written: list[Digest] = []

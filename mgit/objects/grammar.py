@@ -7,6 +7,7 @@ from mgit.errors import UsageError
 
 NAME_BYTES = 200
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
+_ID = re.compile(r"[0-9a-f]{6,64}")
 _LABEL = re.compile(r"(?!v[0-9]+$)[a-z][a-z0-9-]{0,62}")
 _TAG = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _PATH_PART_BYTES = 255
@@ -21,6 +22,11 @@ def check_name(name: str) -> str:
     Raises:
         UsageError: It may not.
     """
+    if _ID.fullmatch(name):
+        raise UsageError(
+            f"{name!r} looks like an id, and would hide the node of that id",
+            hint="add a letter behind f to the name",
+        )
     well_formed = _NAME.fullmatch(name) and len(name) <= NAME_BYTES and ".." not in name
     if not well_formed or any(part.endswith(".") for part in name.split("/")):
         raise UsageError(

@@ -53,9 +53,10 @@ class Parts:
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of the checkpoint's tensors and files."""
+        """Bytes of the checkpoint's files together."""
         tensors = sum(t.size_bytes for t in self.weights.tensors.values())
-        return tensors + sum(f.size_bytes for f in self.files().values())
+        headers = sum(8 + len(shard.header) for shard in self.layout.shards)
+        return headers + tensors + sum(f.size_bytes for f in self.files().values())
 
 
 def read_parts(repository: Repository, node: Node) -> Parts:

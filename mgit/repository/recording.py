@@ -131,7 +131,7 @@ def add_objects(writer: PackWriter, repository: Repository, objects: Iterable[Me
 
 def log_operation(repository: Repository, verb: str, **details: object) -> None:
     """Notes in the local operation log what was done."""
-    now = datetime.now(UTC).isoformat(timespec="seconds")
+    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     repository.facts("operations").append({"time": now, "verb": verb, **details})
 
 

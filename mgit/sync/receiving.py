@@ -138,7 +138,7 @@ def selected_nodes(repository: Repository, history: History, selector: str) -> f
     """Returns the nodes of a selection; all of the repository's where nothing is selected."""
     if not selector:
         return history.own_nodes
-    return Selection(repository, history).nodes(selector)
+    return Selection(repository, history, takes_all_sides=True).nodes(selector)
 
 
 def _receive_chunks(

@@ -69,8 +69,8 @@ def _named(view: View) -> Iterable[tuple[str, Standing, Digest]]:
         if len(targets) == 1:
             yield name, Standing.NAME, next(iter(targets))
             continue
-        for side, held in view.selection.sides(name).items():
-            yield from ((side, Standing.SIDE, target) for target in held)
+        for side, target in view.selection.sides(name).items():
+            yield side, Standing.SIDE, target
     for key, said in shared.aside().items():
         label = shared.label_of(key)
         for name, targets in said.items():

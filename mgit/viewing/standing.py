@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mgit.digest import Digest
 from mgit.errors import MgitError
+from mgit.objects import Ref
 from mgit.repository import Repository
 from mgit.viewing.person import OwnKey, own_key
 from mgit.viewing.view import View
@@ -17,7 +18,7 @@ class ConflictedName:
     """A name that points to several nodes: side -> nodes."""
 
     name: str
-    sides: dict[str, tuple[Digest, ...]]
+    sides: dict[str, Digest]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ def _conflicts(view: View) -> Iterator[ConflictedName]:
     for name in names.names():
         if len(names.resolve(name)) > 1:
             sides = sorted(view.selection.sides(name).items())
-            yield ConflictedName(name, {side: tuple(sorted(nodes)) for side, nodes in sides})
+            yield ConflictedName(name, dict(sides))
 
 
 def _behind(view: View) -> Iterator[Behind]:
@@ -157,8 +158,14 @@ def _aside(view: View) -> Iterator[AsideName]:
 
 
 def _damaged_rows(repository: Repository) -> list[str]:
-    rows = repository.store.catalog.damaged
-    return [f"object {digest.short} in pack {pack.short}" for pack, digest in sorted(rows)]
+    """Rows that are bad and of which no other pack has a good copy."""
+    catalog = repository.store.catalog
+    bad = []
+    for pack, digest in sorted(catalog.damaged):
+        kinds = catalog.packs[pack].kinds if pack in catalog.packs else ()
+        if not any(Ref(kind, digest) in catalog for kind in kinds):
+            bad.append(f"object {digest.short} in pack {pack.short}")
+    return bad
 
 
 def _remotes(repository: Repository) -> dict[str, str]:

@@ -113,6 +113,8 @@ class FileRemote:
                 return folder / "packs"
         if _is_folder(self._path) and not any(self._path.iterdir()):
             return self._path / "packs"
+        if not self._path.exists():
+            raise RemoteError(f"{self._path} does not exist", hint="is the disk mounted?")
         raise NotFoundError(
             f"{self._path} is not a repository",
             hint="give the folder of one; a push may also begin in an empty folder",

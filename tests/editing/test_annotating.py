@@ -11,7 +11,7 @@ import pytest
 
 from mgit import editing
 from mgit.digest import Digest
-from mgit.errors import NotFoundError, UsageError
+from mgit.errors import NotFoundError, TrustError, UsageError
 from mgit.intake import install_objects
 from mgit.objects import CREATION, NOTE, digest_of
 from mgit.provenance import Claim, Provenance, tag_statement, withdrawal
@@ -145,13 +145,17 @@ def test_the_word_of_a_key_without_a_role_is_kept_and_does_not_count(
     alice: Repository, bob: Repository
 ) -> None:
     draft = add(bob, "draft", tuned(BASE, "draft"), "base", tags=["mine"])
-    editing.add_tags(bob, "legal", ["approved"])
     push(bob)
 
-    assert tags(alice, "legal") == set()
+    assert tags(alice, draft.hex()) == set()
     assert claims(alice).makers(draft) == frozenset()
     assert [claim.is_trusted for claim in claims(alice).about(draft, CREATION)] == [False]
     assert claims(alice).trail(draft)[-1].is_verified is False
+
+
+def test_a_tag_that_would_not_count_is_refused(bob: Repository) -> None:
+    with pytest.raises(TrustError):
+        editing.add_tags(bob, "legal", ["approved"])
 
 
 def test_nobody_takes_back_what_another_key_said(

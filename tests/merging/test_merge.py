@@ -174,6 +174,20 @@ def test_identical_edits_are_that_edit(shop: Workshop) -> None:
     assert shop.tensors("ours") == {**START, **OURS}
 
 
+def test_twins_are_merged_so_that_both_are_remembered(shop: Workshop) -> None:
+    """The same checkpoint, made in two ways."""
+    shop.add("start", START)
+    ours = shop.add("ours", {**START, **OURS}, "start")
+    theirs = shop.add("theirs", {**START, **OURS}, "start=teacher")
+
+    merged = mgit.merge(shop.repository, "ours", "theirs")
+
+    nodes = shop.repository.history().nodes
+    assert merged.node
+    assert nodes[merged.node].manifest == nodes[ours].manifest == nodes[theirs].manifest
+    assert set(nodes[merged.node].parents()) == {ours, theirs}
+
+
 def test_a_side_that_changed_nothing_leaves_the_other(shop: Workshop) -> None:
     shop.add("start", START)
     shop.add("ours", START, "start", files={**CONFIG, "README.md": "ours"})

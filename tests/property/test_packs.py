@@ -219,6 +219,24 @@ def test_an_index_that_breaks_a_rule_is_refused(at: int, octets: bytes) -> None:
         parsed(changed_at(SOUND, at, octets))
 
 
+@pytest.mark.parametrize("order", [(1, 0), (0, 0)], ids=["swapped", "repeated"])
+@pytest.mark.parametrize("last", [(1, 2), (1, 256), (1, 1)], ids=["last", "last but one", "kind"])
+def test_rows_that_are_swapped_or_repeated_are_refused(
+    order: tuple[int, int], last: tuple[int, int]
+) -> None:
+    """Both rows begin with one byte, so that the fan-out does not tell."""
+    stored = end_to_end(
+        replace(TWO[0], ref=Ref(kind, Digest(bytes(30) + number.to_bytes(2, "big"))), bases=())
+        for kind, number in zip(("a", "b"), last, strict=True)
+    )
+    sound = build_index(PackKind.META, stored, {})
+    rows_of = [sound[ROWS_AT + 80 * i :][:80] for i in (0, 1)]
+
+    parsed(sound)
+    with pytest.raises(FormatError, match=r"rows of pack .* are not in order"):
+        parsed(changed_at(sound, ROWS_AT, b"".join(rows_of[i] for i in order)))
+
+
 def test_bodies_whose_sizes_add_up_beyond_64_bits_are_refused() -> None:
     """Reading the first of them would ask for 2^62 bytes."""
     first, second = 1 << 62, 2**64 - (1 << 62) + 20

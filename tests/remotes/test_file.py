@@ -40,7 +40,8 @@ class TestFileUrl(TransportContract):
         return f"file://{folder}/my%20models"
 
     def nowhere(self, folder: Path) -> str:
-        return f"file://{folder}/gone"
+        (folder / "holiday.jpg").write_bytes(b"not a pack")
+        return f"file://{folder}"
 
 
 def place(tmp_path: Path, name: str = "place") -> Path:

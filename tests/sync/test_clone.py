@@ -285,7 +285,7 @@ REFUSED: dict[str, tuple[Callable[[Repository, Path], str], type[MgitError]]] = 
     "two repositories and none named": (two_in_one_folder, UsageError),
     "a genesis document nobody signed": (unsigned, TrustError),
     "an empty folder": (empty, NotFoundError),
-    "no folder": (lambda _alice, root: str(root / "gone"), NotFoundError),
+    "no folder": (lambda _alice, root: str(root / "gone"), RemoteError),
     "another machine": (lambda _alice, _root: "file://elsewhere.example/x", NotFoundError),
     "an unknown scheme": (lambda _alice, _root: "ext::sh://x", UsageError),
     "credentials": (lambda _alice, _root: "https://a:b@example.org/", UsageError),

@@ -217,13 +217,12 @@ def _damage(damage: "Damage") -> Iterator[Block]:
         yield line("  another pack has it whole: nothing to do")
     elif damage.models:
         yield line(f"  affects: {', '.join(damage.models)}")
-        yield line(f"  repair: {_repair(damage.models)}")
+        yield line(f"  repair: {_repair(damage)}")
     else:
         yield line("  repair: mgit fetch, from a remote that has it")
 
 
-def _repair(models: Sequence[str]) -> str:
-    named = [title for title in models if "@" not in title]
-    if named:
-        return f"add their checkpoints again, as in: mgit add PATH {named[0]}"
-    return f"mgit backfill {models[0]}, or add the same checkpoint again"
+def _repair(damage: "Damage") -> str:
+    if damage.names:
+        return f"add its checkpoint again, as in: mgit add PATH {damage.names[0]}"
+    return f"mgit backfill {damage.models[0]}, from a remote that has it"

@@ -114,7 +114,9 @@ def _amount(added: "Added") -> str:
     stored = f"stored {size(added.stored_bytes)} ({ratio(added.raw_bytes, added.stored_bytes)})"
     if added.is_new:
         return f"{size(added.raw_bytes)}, {stored if added.stored_bytes else 'all here already'}"
-    return f"unchanged, {stored}" if added.stored_bytes else "unchanged"
+    return (
+        f"healed: {size(added.stored_bytes)} written again" if added.stored_bytes else "unchanged"
+    )
 
 
 @verb("export", "mgit export minilm ./minilm", "mgit export 'qa@v3' /tmp/qa --json")
