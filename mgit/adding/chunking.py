@@ -64,7 +64,8 @@ def store_checkpoint(
     Raises:
         FormatError: A file changed while it was read.
     """
-    with _Source(writer, bases, progress, checkpoint.size_bytes) as source:
+    total, done = checkpoint.size_bytes, checkpoint.header_bytes
+    with _Source(writer, bases, progress, total, done) as source:
         tensors = {name: source.tensor(tensor) for name, tensor in checkpoint.tensors.items()}
         weights = Weights(tensors)
         content_files, layout_files, documents = (
@@ -86,7 +87,7 @@ class _Source:
     bases: Bases
     progress: Progress
     total: int
-    done: int = 0
+    done: int
     files: dict[Path, BinaryIO] = field(default_factory=dict)
     opened: ExitStack = field(default_factory=ExitStack)
 

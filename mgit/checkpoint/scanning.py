@@ -72,8 +72,12 @@ class Checkpoint:
         """Bytes of all its files together."""
         files = (*self.files.values(), *self.documents.values(), *self.indexes.values())
         tensors = sum(t.stored.stop - t.stored.start for t in self.tensors.values())
-        headers = sum(8 + len(shard.header) for shard in self.shards)
-        return sum(f.size_bytes for f in files) + tensors + headers
+        return sum(f.size_bytes for f in files) + tensors + self.header_bytes
+
+    @property
+    def header_bytes(self) -> int:
+        """Bytes in front of the tensors in their files."""
+        return sum(8 + len(shard.header) for shard in self.shards)
 
 
 def scan(path: Path, *, exclude: Sequence[str] = ()) -> Checkpoint:

@@ -9,7 +9,7 @@ from pathlib import Path
 from mgit.checkpoint.safetensors import prefix
 from mgit.digest import Digest
 from mgit.errors import DamagedError, UsageError
-from mgit.objects import Content, FileEntry, Layout, Manifest, Shard, Weights
+from mgit.objects import Content, FileEntry, Layout, Manifest, Shard, TensorEntry, Weights
 from mgit.store.files import machine_errors
 
 Fetch = Callable[[Digest], bytes]
@@ -55,16 +55,14 @@ def _files(
     parts: tuple[Manifest, Content, Layout, Weights], fetch: Fetch
 ) -> Iterator[tuple[str, Iterable[bytes]]]:
     manifest, content, layout, weights = parts
-    plain: dict[str, FileEntry] = {**content.files, **layout.files, **manifest.documents}
-    written = set()
+    plain = [*content.files.items(), *layout.files.items(), *manifest.documents.items()]
+    paths = [shard.path for shard in layout.shards] + [path for path, _ in plain]
+    if len(set(paths)) < len(paths):
+        raise DamagedError("a manifest that names one path twice")
     for shard in layout.shards:
-        written.add(shard.path)
         yield shard.path, _shard_bytes(shard, weights, fetch)
-    for path, file in plain.items():
-        if path in written:
-            raise DamagedError(f"{path} is named twice in one manifest")
-        written.add(path)
-        yield path, (fetch(chunk) for chunk in file.chunks)
+    for path, file in plain:
+        yield path, _content(path, file, fetch)
 
 
 def _shard_bytes(shard: Shard, weights: Weights, fetch: Fetch) -> Iterator[bytes]:
@@ -72,8 +70,15 @@ def _shard_bytes(shard: Shard, weights: Weights, fetch: Fetch) -> Iterator[bytes
     for name in shard.order:
         if name not in weights.tensors:
             raise DamagedError(f"{shard.path} names tensor {name!r}, which the weights lack")
-        for chunk in weights.tensors[name].chunks:
-            yield fetch(chunk)
+        yield from _content(name, weights.tensors[name], fetch)
+
+
+def _content(what: str, entry: TensorEntry | FileEntry, fetch: Fetch) -> Iterator[bytes]:
+    for chunk, size in zip(entry.chunks, entry.chunk_sizes, strict=True):
+        raw = fetch(chunk)
+        if len(raw) != size:
+            raise DamagedError(f"{what!r} has a chunk of {len(raw)} bytes where {size} belong")
+        yield raw
 
 
 def _write_file(path: Path, parts: Iterable[bytes], advance: Progress) -> None:

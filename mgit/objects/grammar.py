@@ -11,6 +11,7 @@ _ID = re.compile(r"[0-9a-f]{6,64}")
 _LABEL = re.compile(r"(?!v[0-9]+$)[a-z][a-z0-9-]{0,62}")
 _TAG = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _PATH_PART_BYTES = 255
+_INVISIBLE = {"Cc", "Cf", "Co", "Cs"}  # not Cn: what is assigned differs between Pythons
 _NOT_IN_PATHS = set('\\:*?"<>|')
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 _RESERVED_REMOTES = {"tag", "type", "op", "author", "license"}
@@ -91,7 +92,7 @@ def check_path(path: str) -> str:
 def _is_safe_part(part: str) -> bool:
     if part in {"", ".", ".."} or part[-1] in ". " or _DEVICES.fullmatch(part):
         return False
-    if any(unicodedata.category(c).startswith("C") or c in _NOT_IN_PATHS for c in part):
+    if any(unicodedata.category(c) in _INVISIBLE or c in _NOT_IN_PATHS for c in part):
         return False
     return len(part.encode()) <= _PATH_PART_BYTES
 

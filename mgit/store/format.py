@@ -21,6 +21,7 @@ from mgit.objects.encoding import MAX_OBJECT_BYTES
 from mgit.objects.fields import typed
 
 MAX_ROWS = 1 << 22
+MAX_INDEX_BYTES = 1 << 30
 MAX_SUMMARY_BYTES = 64 << 20
 READ_FEATURES = 0  # bits of the features that this version can read; so below
 GC_FEATURES = 0

@@ -104,7 +104,7 @@ class Reader:
                     hint="mgit fsck names the models it affects; adding the same checkpoint heals",
                 )
             except _PASSED_OVER as error:  # of a base, or of this row
-                failure = error
+                failure = failure if isinstance(failure, DamagedError) else error
         raise failure
 
     def _decode(self, place: Place) -> bytes:

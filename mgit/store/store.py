@@ -14,7 +14,7 @@ from mgit.objects import PackId, PackKind
 from mgit.store.catalog import Catalog, Place
 from mgit.store.facts import Fact, Facts
 from mgit.store.files import is_unlocked, machine_errors, replace, write_whole
-from mgit.store.format import TRAILER_BYTES, PackIndex, parse_trailer
+from mgit.store.format import MAX_INDEX_BYTES, TRAILER_BYTES, PackIndex, parse_trailer
 from mgit.store.merged import merged_index
 from mgit.store.reading import Reader
 from mgit.store.writing import FinishedPack, PackWriter
@@ -182,7 +182,7 @@ def _open_index(path: Path, pack: PackId) -> PackIndex:
         size = os.fstat(file.fileno()).st_size
         file.seek(max(size - TRAILER_BYTES, 0))
         length, named = parse_trailer(file.read())
-        if named != pack or length + TRAILER_BYTES > size:
+        if named != pack or length > min(size - TRAILER_BYTES, MAX_INDEX_BYTES):
             raise FormatError("the trailer does not match the name: the pack is not complete")
         file.seek(size - TRAILER_BYTES - length)
         index = PackIndex(pack, file.read(length))

@@ -11,12 +11,11 @@ from mgit.remote import MAX_READ_BYTES, PackListing, Remote
 from mgit.repository import Repository
 from mgit.store import TRAILER_BYTES, Catalog, PackIndex, Place, Reader, parse_trailer
 from mgit.store.files import write_whole
-from mgit.store.format import check_of
+from mgit.store.format import MAX_INDEX_BYTES, check_of
 
 _TAIL_BYTES = 64 << 10  # one read gets the trailer and most indexes
 _GAP_BYTES = 256 << 10
 _MAX_PACKS = 100_000
-_MAX_INDEX_BYTES = 1 << 30
 
 
 @dataclass(slots=True)
@@ -133,11 +132,11 @@ def _cached(path: Path, pack: PackId) -> PackIndex | None:
 
 def _read_index(remote: Remote, listing: PackListing, path: Path) -> PackIndex:
     size = listing.size_bytes
-    if not TRAILER_BYTES <= size <= MAX_PACK_BYTES + _MAX_INDEX_BYTES:
+    if not TRAILER_BYTES <= size <= MAX_PACK_BYTES + MAX_INDEX_BYTES:
         raise FormatError(f"a pack of {size:,} bytes")
     tail = read_range(remote, listing.pack, max(size - _TAIL_BYTES, 0), size)
     length, named = parse_trailer(tail[-TRAILER_BYTES:])
-    if named != listing.pack or length > min(size - TRAILER_BYTES, _MAX_INDEX_BYTES):
+    if named != listing.pack or length > min(size - TRAILER_BYTES, MAX_INDEX_BYTES):
         raise FormatError("the trailer does not match the name: the pack is not complete")
     start = size - TRAILER_BYTES - length
     held = max(size - _TAIL_BYTES, 0)
