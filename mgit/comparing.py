@@ -1,21 +1,16 @@
 """What differs between two nodes: from manifests first, then from the weights that were edited."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
 from mgit.comparison import Distance, distance, is_measurable
 from mgit.digest import Digest
 from mgit.objects import FileEntry, TensorEntry
+from mgit.progress import Progress, silent
 from mgit.repository import Parts, Repository, read_parts, require_complete
 from mgit.selection import Selection
 from mgit.store import Reader
-
-Progress = Callable[[int, int], None]  # bytes done, bytes in all
-
-
-def silent(_done: int, _total: int) -> None:
-    """Reports no progress."""
 
 
 class Change(Enum):

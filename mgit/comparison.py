@@ -4,29 +4,10 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 
-_DTYPES: dict[str, npt.DTypeLike] = {
-    "BOOL": np.bool_,
-    "U8": "<u1",
-    "I8": "<i1",
-    "U16": "<u2",
-    "I16": "<i2",
-    "U32": "<u4",
-    "I32": "<i4",
-    "U64": "<u8",
-    "I64": "<i8",
-    "F16": "<f2",
-    "F32": "<f4",
-    "F64": "<f8",
-    "C64": "<c8",
-    "BF16": ml_dtypes.bfloat16,
-    "F8_E4M3": ml_dtypes.float8_e4m3fn,
-    "F8_E5M2": ml_dtypes.float8_e5m2,
-    "F8_E8M0": ml_dtypes.float8_e8m0fnu,
-}
+from mgit.numeric import NUMPY_TYPES
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +25,7 @@ class Distance:
 
 def is_measurable(dtype: str) -> bool:
     """Returns whether values of a type can be compared as numbers (not those below one byte)."""
-    return dtype in _DTYPES
+    return dtype in NUMPY_TYPES
 
 
 def distance(pairs: Iterable[tuple[bytes, bytes]], left_dtype: str, right_dtype: str) -> Distance:
@@ -68,5 +49,5 @@ def distance(pairs: Iterable[tuple[bytes, bytes]], left_dtype: str, right_dtype:
 
 
 def _values(raw: bytes, dtype: str) -> npt.NDArray[np.inexact[npt.NBitBase]]:
-    values = np.frombuffer(raw, _DTYPES[dtype])
+    values = np.frombuffer(raw, NUMPY_TYPES[dtype])
     return values.astype(np.complex128 if dtype == "C64" else np.float64)

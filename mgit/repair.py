@@ -1,21 +1,16 @@
 """Is everything in this copy as it should be? Names what is damaged, and whom it affects."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from mgit.digest import Digest
 from mgit.errors import AbsentError, FormatError, MgitError
 from mgit.objects import CHUNK, ENTRY_TYPE, Entry, Node, Ref, decode
+from mgit.progress import Progress, silent
 from mgit.repository import History, Repository, absences, is_lost, read_parts
 from mgit.roots import closure
 from mgit.selection import Selection
 from mgit.store import Place
-
-Progress = Callable[[int, int], None]  # bytes done, bytes in all
-
-
-def silent(_done: int, _total: int) -> None:
-    """Reports no progress."""
 
 
 @dataclass(frozen=True, slots=True)

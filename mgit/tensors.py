@@ -11,11 +11,11 @@ import weakref
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 
 from mgit.errors import UsageError
+from mgit.numeric import NUMPY_TYPES
 
 if TYPE_CHECKING:
     import torch
@@ -25,25 +25,6 @@ if TYPE_CHECKING:
 Raw: TypeAlias = npt.NDArray[np.uint8]  # of shape (bytes,)
 Array: TypeAlias = npt.NDArray[Any]
 
-_NUMPY: dict[str, npt.DTypeLike] = {
-    "BOOL": np.bool_,
-    "U8": "<u1",
-    "I8": "<i1",
-    "U16": "<u2",
-    "I16": "<i2",
-    "U32": "<u4",
-    "I32": "<i4",
-    "U64": "<u8",
-    "I64": "<i8",
-    "F8_E4M3": ml_dtypes.float8_e4m3fn,
-    "F8_E5M2": ml_dtypes.float8_e5m2,
-    "F8_E8M0": ml_dtypes.float8_e8m0fnu,
-    "F16": "<f2",
-    "BF16": ml_dtypes.bfloat16,
-    "F32": "<f4",
-    "F64": "<f8",
-    "C64": "<c8",
-}
 _TORCH = {
     "BOOL": "bool",
     "U8": "uint8",
@@ -72,9 +53,9 @@ def as_array(raw: Raw, dtype: str, shape: tuple[int, ...]) -> Array:
     Raises:
         UsageError: numpy has no such type: those below one byte.
     """
-    if dtype not in _NUMPY:
+    if dtype not in NUMPY_TYPES:
         raise UsageError(f"numpy has no type for {dtype}", hint=_HINT)
-    return raw.view(_NUMPY[dtype]).reshape(shape)
+    return raw.view(NUMPY_TYPES[dtype]).reshape(shape)
 
 
 def as_tensor(raw: Raw, dtype: str, shape: tuple[int, ...]) -> "Tensor":

@@ -1,7 +1,7 @@
 """Checkpoints into the repository and out of it."""
 
-from mgit.adding.chunking import Progress, silent
 from mgit.adding.exporting import export
 from mgit.adding.publishing import Added, Description, add
+from mgit.progress import Progress, silent
 
 __all__ = ["Added", "Description", "Progress", "add", "export", "silent"]

@@ -1,7 +1,7 @@
 """The bytes of a checkpoint into chunks, one at a time: any model streams through."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,15 +24,10 @@ from mgit.objects import (
     digest_of,
 )
 from mgit.objects.dtypes import RAW_BYTES, cut, cut_file
+from mgit.progress import Progress
 from mgit.repository import History, Parts, Repository, read_parts
 from mgit.store import PackWriter, Reader, add_chunk
 from mgit.store.files import machine_errors
-
-Progress = Callable[[int, int], None]  # bytes done, bytes in all
-
-
-def silent(_done: int, _total: int) -> None:
-    """Reports no progress."""
 
 
 class Bases:

@@ -3,9 +3,9 @@
 from os import PathLike
 from pathlib import Path
 
-from mgit.adding.chunking import Progress, silent
 from mgit.checkpoint import write_checkpoint
 from mgit.digest import Digest
+from mgit.progress import Progress, silent
 from mgit.repository import Repository, require_complete
 from mgit.selection import Selection
 

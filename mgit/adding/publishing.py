@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
 
-from mgit.adding.chunking import Bases, Progress, silent, store_checkpoint
+from mgit.adding.chunking import Bases, store_checkpoint
 from mgit.checkpoint import Checkpoint, scan
 from mgit.digest import Digest
 from mgit.errors import AbsentError, ConflictError, DamagedError
@@ -23,6 +23,7 @@ from mgit.objects import (
     digest_of,
 )
 from mgit.objects.grammar import check_label, check_name, check_tag
+from mgit.progress import Progress, silent
 from mgit.provenance import Provenance, creation_statement, tag_statement
 from mgit.repository import (
     Chunks,

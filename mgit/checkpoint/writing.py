@@ -13,11 +13,11 @@ from mgit.objects import Content, FileEntry, Layout, Manifest, Shard, TensorEntr
 from mgit.store.files import machine_errors
 
 Fetch = Callable[[Digest], bytes]
-Progress = Callable[[int], None]
+Advance = Callable[[int], None]
 
 
 def write_checkpoint(
-    target: Path, parts: tuple[Manifest, Content, Layout, Weights], fetch: Fetch, advance: Progress
+    target: Path, parts: tuple[Manifest, Content, Layout, Weights], fetch: Fetch, advance: Advance
 ) -> None:
     """Writes a checkpoint into a new folder; the folder appears whole or not at all.
 
@@ -81,7 +81,7 @@ def _content(what: str, entry: TensorEntry | FileEntry, fetch: Fetch) -> Iterato
         yield raw
 
 
-def _write_file(path: Path, parts: Iterable[bytes], advance: Progress) -> None:
+def _write_file(path: Path, parts: Iterable[bytes], advance: Advance) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("xb") as file:
         for part in parts:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from mgit.adding.chunking import Bases, Progress
+from mgit.adding.chunking import Bases
 from mgit.combine import Chunks, Formula, Side, Statistics, combine, measure
 from mgit.errors import AbsentError, ConflictError
 from mgit.merging.configs import MAX_BYTES, Clashing, join
@@ -21,6 +21,7 @@ from mgit.merging.plan import (
 )
 from mgit.objects import DTYPES, Content, FileEntry, Manifest, TensorEntry, Weights, digest_of
 from mgit.objects.dtypes import RAW_BYTES, cut_file
+from mgit.progress import Progress
 from mgit.repository import Parts
 from mgit.store import PackWriter, Reader, add_chunk
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mgit.adding.chunking import Bases, Progress
+from mgit.adding.chunking import Bases
 from mgit.digest import Digest
 from mgit.errors import MovedError
 from mgit.merging.carrying import Carrier
@@ -11,6 +11,7 @@ from mgit.merging.plan import ByKeys, Combined, Plan
 from mgit.merging.rules import Rules
 from mgit.merging.task import Task, now
 from mgit.objects import MetaObject, Node, PackKind, digest_of
+from mgit.progress import Progress
 from mgit.provenance import creation_statement
 from mgit.repository import Chunks, Parts, Step, record
 from mgit.store import PackWriter

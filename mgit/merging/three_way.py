@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mgit.adding.chunking import Progress, silent
 from mgit.digest import Digest
 from mgit.merging.carrying import join_files, measure_conflicts
 from mgit.merging.keeping import Settled, keep
@@ -11,6 +10,7 @@ from mgit.merging.outcome import Clean, Conflict, NeedsTest, Outcome, outcome_of
 from mgit.merging.plan import Plan, make_plan
 from mgit.merging.rules import parse_rules
 from mgit.merging.task import task_of
+from mgit.progress import Progress, silent
 from mgit.repository import Repository
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 from mgit.digest import Digest
 from mgit.errors import AbsentError, MgitError, NotFoundError, RemoteError, UsageError
 from mgit.objects import ROOT_TYPE, MetaObject, Payload, RepositoryRoot
+from mgit.progress import Progress, silent
 from mgit.remote import connect
 from mgit.repository import FOLDER, Home, Presence, Repository, presence
 from mgit.selection import Selection
 from mgit.store.files import machine_errors
 from mgit.sync.metadata import Metadata
 from mgit.sync.peer import Peer, meet
-from mgit.sync.receiving import Fetched, Progress, receive, silent
+from mgit.sync.receiving import Fetched, receive
 from mgit.sync.settings import Source, absolute_url, remotes, source_of, write_first_settings
 
 _PIN_DIGITS = 12

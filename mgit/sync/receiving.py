@@ -1,7 +1,7 @@
 """What comes from a remote: read, verified apart, made part of this copy in one step."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mgit.digest import Digest
@@ -9,6 +9,7 @@ from mgit.errors import PackMissingError, TrustError, UsageError
 from mgit.intake import Quarantine, install_objects
 from mgit.names import Names
 from mgit.objects import CHUNK, Node, Payload, Ref
+from mgit.progress import Progress, silent
 from mgit.remote import Remote, connect
 from mgit.repository import HERE, History, Parts, Reason, Repository, absences
 from mgit.selection import Selection
@@ -17,12 +18,6 @@ from mgit.sync.metadata import Metadata
 from mgit.sync.peer import Peer, meet
 from mgit.sync.settings import Source, source_of
 from mgit.sync.travel import Travel, route_with_bases, travelling, with_unknown_kinds
-
-Progress = Callable[[int, int], None]  # bytes done, bytes in all
-
-
-def silent(_done: int, _total: int) -> None:
-    """Reports no progress."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from mgit.objects import (
     encode,
 )
 from mgit.objects.dtypes import RAW_BYTES
+from mgit.progress import Progress, silent
 from mgit.remote import PackListing, connect
 from mgit.repository import (
     History,
@@ -33,12 +34,7 @@ from mgit.repository import (
 from mgit.store import FinishedPack, PackWriter
 from mgit.sync.metadata import Metadata
 from mgit.sync.peer import Peer, index_path, keep_index, meet
-from mgit.sync.receiving import (
-    Progress,
-    conflicted_names,
-    selected_nodes,
-    silent,
-)
+from mgit.sync.receiving import conflicted_names, selected_nodes
 from mgit.sync.settings import source_of
 from mgit.sync.travel import Route, route_within, travelling, with_unknown_kinds
 
