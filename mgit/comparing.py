@@ -1,7 +1,7 @@
 """What differs between two nodes: from manifests first, then from the weights that were edited."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from mgit.comparison import Distance, distance, is_measurable
@@ -129,8 +129,7 @@ def _files(left: Parts, right: Parts) -> Iterator[FileDifference]:
 def _measured(
     reader: Reader, tensors: list[TensorDifference], progress: Progress
 ) -> list[TensorDifference]:
-    edited = [t for t in tensors if t.change is Change.EDITED and t.left and t.right]
-    total = sum(t.left.size_bytes for t in edited if t.left)
+    total = sum(t.left.size_bytes for t in tensors if t.left and _is_measured(t))
     done, measured = 0, []
     for tensor in tensors:
         found = _distance(reader, tensor)
@@ -140,11 +139,8 @@ def _measured(
         done += tensor.left.size_bytes
         progress(done, total)
         measured.append(
-            TensorDifference(
-                name=tensor.name,
-                change=tensor.change,
-                left=tensor.left,
-                right=tensor.right,
+            replace(
+                tensor,
                 relative_l2=found.relative_l2,
                 fraction_changed=found.fraction_changed,
             )
@@ -154,10 +150,17 @@ def _measured(
 
 def _distance(reader: Reader, tensor: TensorDifference) -> Distance | None:
     left, right = tensor.left, tensor.right
-    if tensor.change is not Change.EDITED or left is None or right is None:
-        return None
-    if left.shape != right.shape or not (is_measurable(left.dtype) and is_measurable(right.dtype)):
+    if left is None or right is None or not _is_measured(tensor):
         return None
     chunks = zip(left.chunks, right.chunks, strict=True)
     pairs = ((reader.chunk(a), reader.chunk(b)) for a, b in chunks)
     return distance(pairs, left.dtype, right.dtype)
+
+
+def _is_measured(tensor: TensorDifference) -> bool:
+    """Whether a distance can be told: both sides are there, of one shape, and numbers."""
+    left, right = tensor.left, tensor.right
+    if tensor.change is not Change.EDITED or left is None or right is None:
+        return False
+    is_number = is_measurable(left.dtype) and is_measurable(right.dtype)
+    return is_number and left.shape == right.shape

@@ -80,10 +80,6 @@ class RemoteError(MgitError):
     exit_code = 7
 
 
-class StalledError(RemoteError):
-    """The remote answers, but nothing moves any more."""
-
-
 class PackMissingError(RemoteError):
     """A pack that the listing named is gone: list again."""
 

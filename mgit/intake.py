@@ -58,8 +58,12 @@ class Quarantine:
         traceback: TracebackType | None,
     ) -> None:
         if error is None or isinstance(error, MgitError | KeyboardInterrupt):
-            self.settle()
-        self._writer.discard()
+            try:
+                self.settle()
+            finally:
+                self._writer.discard()
+        else:
+            self._writer.discard()
 
     def add(self, place: Place, body: bytes) -> None:
         """Takes the stored body of a chunk, which was checked against its index."""
@@ -110,7 +114,8 @@ class Quarantine:
         def read(pack: PackId, start: int, stop: int) -> bytes:
             return arrived.get(pack, store).read(pack, start, stop)
 
-        return Reader(Catalog(indexes, set(store.catalog.damaged)), read, lambda _place, _why: None)
+        damaged = {row for row in store.catalog.damaged if row[0] not in arrived}
+        return Reader(Catalog(indexes, damaged), read, lambda _place, _why: None)
 
     def _without(self, bad: set[Ref], packs: list[FinishedPack]) -> list[FinishedPack]:
         writer = self._new_writer()
@@ -162,7 +167,7 @@ def install_objects(repository: Repository, objects: Iterable[MetaObject]) -> in
     with repository.writing(), repository.store.writer(PackKind.META) as writer:
         repository.store.refresh()
         add_objects(writer, repository, objects)
-        count = len(writer.rows)
-        if count:
-            repository.store.install(writer.finish())
-    return count
+        packs = writer.finish()
+        if packs:
+            repository.store.install(packs)
+    return sum(len(pack.index) for pack in packs)

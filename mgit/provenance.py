@@ -4,18 +4,21 @@ A statement counts if the key that signed it claimed it in an entry that counts.
 is kept and shown as such.
 """
 
+import re
 import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from graphlib import TopologicalSorter
 
 from mgit.digest import Digest
 from mgit.objects import CREATION, NOTE, TAG, WITHDRAWAL, Node, Ref, Statement, Subject
 from mgit.objects.statement import Json, descriptor
 from mgit.repository import History
-from mgit.signing import fingerprint, key_text
+from mgit.signing import key_text
 
+_HEX = re.compile(r"[0-9a-f]{64}")
 _BUILD_TYPE = "https://pypi.org/project/mgit-models/creation/v1"
 
 
@@ -87,13 +90,15 @@ class Provenance:
                     found[claim.key, payload].add(claim.payload)
         return found
 
-    def _is_withdrawn(self, key: bytes, payload: Digest) -> bool:
-        """Whether a key took its own statement back, and did not take that back in turn.
-
-        It ends: a statement cites digests, so it can only take back what was there before it.
-        """
-        by = self._withdrawals.get((key, payload), ())
-        return any(not self._is_withdrawn(key, withdrawal) for withdrawal in by)
+    @cached_property
+    def _withdrawn(self) -> frozenset[tuple[bytes, Digest]]:
+        """What keys took back and did not claim again; a statement can only cite earlier ones."""
+        by = {(key, p): {(key, w) for w in found} for (key, p), found in self._withdrawals.items()}
+        withdrawn: set[tuple[bytes, Digest]] = set()
+        for said in TopologicalSorter(by).static_order():
+            if by.get(said, set()) - withdrawn:
+                withdrawn.add(said)
+        return frozenset(withdrawn)
 
     def about(self, node: Digest, predicate_type: str) -> list[Claim]:
         """Returns the claims of one type about a node that nobody took back, trusted ones first."""
@@ -101,7 +106,7 @@ class Provenance:
             claim.payload: claim
             for claim in sorted(self._claims.get(node, ()), key=lambda claim: claim.is_trusted)
             if claim.statement.predicate_type == predicate_type
-            and not self._is_withdrawn(claim.key, claim.payload)
+            and (claim.key, claim.payload) not in self._withdrawn
         }
         return sorted(found.values(), key=lambda claim: (not claim.is_trusted, claim.payload))
 
@@ -123,11 +128,6 @@ class Provenance:
         lineage = self._history.lineage
         order = lineage.topological({node, *lineage.ancestors(node)})
         return [Origin(step, tuple(self.about(step, CREATION))) for step in order]
-
-    def signature_name(self, key: bytes) -> str:
-        """Returns how a key is shown to people: its label and a short fingerprint."""
-        label = self._history.names.labels().get(key, "unknown")
-        return f"{label} ({fingerprint(key)[:8]})"
 
 
 def creation_statement(
@@ -195,4 +195,4 @@ def _nonce() -> str:
 def _withdrawn_payloads(predicate: Json) -> list[Digest]:
     listed = predicate.get("withdraws")
     texts = [text for text in listed if isinstance(text, str)] if isinstance(listed, list) else []
-    return [Digest.from_text(text) for text in texts if len(text) == 64]
+    return [Digest.from_text(text) for text in texts if _HEX.fullmatch(text)]

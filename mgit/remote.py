@@ -86,7 +86,10 @@ def scheme_of(url: str) -> str:
     """
     if "://" not in url:
         return "file"
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise UsageError(f"{url!r} is not a URL: {error}", hint="look at the URL again") from error
     if parts.password or (parts.username and parts.scheme != "ssh"):
         raise UsageError("a URL must not hold credentials", hint="remove user:password@ from it")
     if (parts.hostname or "").startswith("-"):

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from mgit.digest import Digest
-from mgit.errors import AbsentError, FormatError, MgitError
+from mgit.errors import AbsentError, DamagedError, FormatError, MgitError
 from mgit.objects import CHUNK, ENTRY_TYPE, Entry, Node, Ref, decode
 from mgit.progress import Progress, silent
 from mgit.repository import History, Repository, absences, is_lost, read_parts
@@ -82,13 +82,14 @@ def check(repository: Repository, *, progress: Progress = silent) -> Report:
     _note(repository, bad)
     history = repository.history()
     selection = Selection(repository, history)
+    lost = _lost(repository, history)
     return Report(
         packs=len(store.catalog.packs),
         objects=len(places),
         checked_bytes=total,
-        damage=tuple(_damages(repository, selection, history, bad)),
+        damage=tuple(_damages(repository, selection, history, bad, lost)),
         unready=dict(store.unready),
-        lost=tuple(selection.title(node) for node in _lost(repository, history)),
+        lost=tuple(selection.title(node) for node in lost),
         forged=tuple(_forged(history)),
     )
 
@@ -118,12 +119,14 @@ def _note(repository: Repository, bad: dict[Place, str]) -> None:
 
 
 def _damages(
-    repository: Repository, selection: Selection, history: History, bad: dict[Place, str]
+    repository: Repository,
+    selection: Selection,
+    history: History,
+    bad: dict[Place, str],
+    lost: list[Digest],
 ) -> Iterator[Damage]:
     catalog = repository.store.catalog
-    suffering = {
-        node: _rests_on(repository, history.nodes[node]) for node in _lost(repository, history)
-    }
+    suffering = {node: _rests_on(repository, history.nodes[node]) for node in lost}
     for place, reason in bad.items():
         ref = place.row.ref
         nodes = [node for node, rests_on in suffering.items() if ref.digest in rests_on]
@@ -144,7 +147,7 @@ def _rests_on(repository: Repository, node: Node) -> set[Digest]:
     parts = {node.manifest}
     try:
         manifest, content = (found := read_parts(repository, node)).manifest, found.content
-    except AbsentError:
+    except (AbsentError, DamagedError):
         return parts
     chunks = closure(found.chunks(), lambda chunk: _bases(repository, chunk))
     return parts | {manifest.content, manifest.layout, content.weights} | chunks

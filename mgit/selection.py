@@ -1,5 +1,6 @@
 """Which nodes a person means: the selector language over a repository, and names for people."""
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
@@ -161,7 +162,8 @@ class Selection:
         for fact in self._repository.facts("heads"):
             match fact:
                 case {"remote": str(name), "heads": list(texts)} if name == remote:
-                    heads = [Digest.from_text(str(text)) for text in texts]
+                    with contextlib.suppress(ValueError):  # a line that makes no sense
+                        heads = [Digest.from_text(str(text)) for text in texts]
                 case _:
                     continue
         ledger = self._history.ledger

@@ -4,7 +4,6 @@ import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
 
@@ -32,10 +31,12 @@ from mgit.repository import (
     Repository,
     Step,
     add_objects,
+    now,
     record,
 )
 from mgit.selection import Selection
 from mgit.store import PackWriter
+from mgit.store.files import machine_errors
 
 _MAX_CONFIG_BYTES = 4 << 20
 
@@ -105,7 +106,7 @@ def add(
         ConflictError: The name is a conflicted one.
         MachineError: No space, no permission.
     """
-    started = _now()
+    started = now()
     repository.check_writable()
     repository.identity()  # so that a missing key is told before the work, not after it
     checkpoint = scan(Path(path), exclude=exclude)
@@ -138,7 +139,7 @@ def _publish(task: _Task, parts: Parts, writer: PackWriter) -> Added:
     current = _current(history, key, task.name)
     node = _same_version(task, history, chunks.manifest, current) if current else None
     if current and node:
-        _heal(task, history, _objects(parts, node), chunks)
+        _heal(task, history, [*parts.objects(), node], chunks)
         node_id = current
     else:
         node = _new_node(task, history, chunks.manifest)
@@ -146,10 +147,10 @@ def _publish(task: _Task, parts: Parts, writer: PackWriter) -> Added:
         step = Step(
             verb=f"add {task.name}",
             moves={task.name: node_id},
-            objects=_objects(parts, node),
+            objects=[*parts.objects(), node],
             statements=_statements(task, node, node_id, key),
         )
-        record(task.repository, history, step, chunks)
+        record(task.repository, history, step, chunks=chunks)
     return Added(
         node=node_id,
         is_new=node_id != current,
@@ -208,10 +209,6 @@ def _heal(task: _Task, history: History, objects: list[MetaObject], chunks: Chun
         record(task.repository, task.repository.history(), Step(verb, statements=statements))
 
 
-def _objects(parts: Parts, node: Node) -> list[MetaObject]:
-    return [parts.weights, parts.content, parts.layout, parts.manifest, node]
-
-
 def _statements(task: _Task, node: Node, node_id: Digest, key: bytes) -> list[Statement]:
     description = task.description
     external: dict[str, object] = {"name": task.name}
@@ -226,7 +223,7 @@ def _statements(task: _Task, node: Node, node_id: Digest, key: bytes) -> list[St
         key=key,
         external=external,
         started=task.started,
-        finished=_now(),
+        finished=now(),
     )
     return [creation, *(tag_statement(task.name, node_id, tag) for tag in description.tags)]
 
@@ -263,12 +260,9 @@ def _type_of(checkpoint: Checkpoint) -> str:
     if config is None or config.size_bytes > _MAX_CONFIG_BYTES:
         return ""
     try:
-        described = json.loads(config.source.read_bytes())
-    except ValueError:
+        with machine_errors("reading config.json"):
+            described = json.loads(config.source.read_bytes())
+    except (ValueError, RecursionError):
         return ""
     found = described.get("model_type") if isinstance(described, dict) else None
     return found if isinstance(found, str) else ""
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,13 +1,12 @@
 """Tags and notes: signed statements about nodes, which their key can take back."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from mgit.digest import Digest
 from mgit.errors import NotFoundError, TrustError
 from mgit.objects.grammar import check_tag
 from mgit.provenance import Claim, note_statement, tag_statement, withdrawal
-from mgit.repository import History, Repository, Step, record
+from mgit.repository import History, Repository, Step, now, record
 from mgit.selection import Selection
 
 
@@ -67,8 +66,7 @@ def note(repository: Repository, selector: str, text: str) -> Digest:
         history = repository.history()
         selection = Selection(repository, history)
         node = selection.one(selector)
-        written = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        statement = note_statement(selection.title(node), node, text, written=written)
+        statement = note_statement(selection.title(node), node, text, written=now())
         record(repository, history, Step(f"note {selector}", statements=[statement]))
     return node
 

@@ -9,7 +9,7 @@ from mgit.errors import UsageError
 from mgit.objects import LEVEL, Member, PackKind, RepositoryRoot, Role, digest_of
 from mgit.repository import FOLDER, Home, Identity, Repository, add_objects
 from mgit.signing import SigningKey
-from mgit.store.files import machine_errors
+from mgit.store.files import machine_errors, replace
 
 _PARTIAL = ".part"
 _ABANDONED_S = 3600
@@ -43,7 +43,7 @@ def init(folder: Path, home: Home, *, label: str) -> Repository:
         partial = folder.absolute() / f"{FOLDER}-{secrets.token_hex(8)}{_PARTIAL}"
         (partial / "packs").mkdir(parents=True)
         _fill(Repository.at(partial, home), root, identity)
-        partial.rename(folder / FOLDER)  # so that there is a whole repository, or none
+        replace(partial, folder.absolute() / FOLDER)  # a whole repository, or none
     repository = Repository.at(folder.absolute() / FOLDER, home)
     home.accept(repository.id, "made here")
     return repository

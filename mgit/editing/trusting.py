@@ -113,7 +113,7 @@ def _succeed(
         nonce=secrets.token_bytes(16),
         level=LEVEL,
         members=new_members,
-        thresholds=roots[heads[0]].thresholds,
+        thresholds={role: max(roots[h].thresholds[role] for h in heads) for role in Role},
         cuts=tuple({*carried, *cuts}),
     )
     successor.check()

@@ -97,19 +97,20 @@ def _undo_entry(repository: Repository, operation: Operation) -> None:
             )
     before = [_sides_before(history, entry.key, move) for move in entry.moves]
     statements = _withdrawals(history, entry)
-    written: list[Digest] = []
+    steps: list[Step] = []
     for sides in zip_longest(*before) if before else [()]:
-        # one round a side: the entry of a later round stands beside those of the earlier ones
-        restored = {m.name: s for m, s in zip(entry.moves, sides, strict=True) if s or not written}
-        step = Step(
-            verb=f"undo {operation.verb}",
-            moves={name: side.target for name, side in restored.items() if side},
-            statements=() if written else statements,
-            beside=tuple(written),
-            also_replaces={name: side.replaced for name, side in restored.items() if side},
-            undoes=operation.number,
+        # one step a side: the entries of one record stand beside each other
+        restored = {m.name: s for m, s in zip(entry.moves, sides, strict=True) if s or not steps}
+        steps.append(
+            Step(
+                verb=f"undo {operation.verb}",
+                moves={name: side.target for name, side in restored.items() if side},
+                statements=() if steps else statements,
+                also_replaces={name: side.replaced for name, side in restored.items() if side},
+                undoes=operation.number,
+            )
         )
-        written.append(record(repository, repository.history(), step))
+    record(repository, history, *steps)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from mgit.merging.carrying import Carrier
 from mgit.merging.outcome import Clean, NeedsTest, Outcome
 from mgit.merging.plan import ByKeys, Combined, Plan
 from mgit.merging.rules import Rules
-from mgit.merging.task import Task, now
+from mgit.merging.task import Task
 from mgit.objects import MetaObject, Node, PackKind, digest_of
 from mgit.progress import Progress
 from mgit.provenance import creation_statement
-from mgit.repository import Chunks, Parts, Step, record
+from mgit.repository import Chunks, Parts, Step, now, record
 from mgit.store import PackWriter
 
 
@@ -100,7 +100,7 @@ def _publish(task: Task, settled: Settled, parts: Parts, writer: PackWriter) -> 
     )
     objects: list[MetaObject] = [parts.weights, parts.content, parts.layout, parts.manifest, node]
     step = Step(task.verb, {task.name: node_id}, objects, [creation])
-    record(repository, history, step, Chunks(manifest, packs))
+    record(repository, history, step, chunks=Chunks(manifest, packs))
     return Kept(node_id, is_new=True, is_aside=is_aside, stored_bytes=stored)
 
 

@@ -1,13 +1,12 @@
 """Which nodes are merged, where the result goes, and which edges it gets."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from mgit.digest import Digest
 from mgit.errors import AbsentError, ConflictError, UsageError
 from mgit.objects import Edge, EdgeKind
 from mgit.objects.grammar import check_name
-from mgit.repository import History, Parts, Repository, read_parts, require_complete
+from mgit.repository import History, Parts, Repository, now, read_parts, require_complete
 from mgit.selection import Selection
 
 _MERGED, _BASE = "merged", "base"  # roles of parents that the result does not replace
@@ -122,11 +121,6 @@ def task_of(
         targets = _targets(history, key, name, {ours, theirs})
     verb = f"merge {a} {b} --into {name}"
     return Task(repository, history, ours, theirs, base, name, targets, started, verb)
-
-
-def now() -> str:
-    """Returns this moment, RFC 3339."""
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _common_ancestor(selection: Selection, a: str, b: str) -> Digest:

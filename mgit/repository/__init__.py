@@ -15,7 +15,15 @@ from mgit.repository.parts import (
     read_parts,
     require_complete,
 )
-from mgit.repository.recording import Chunks, Step, add_objects, log_operation, new_entry, record
+from mgit.repository.recording import (
+    Chunks,
+    Step,
+    add_objects,
+    log_operation,
+    new_entry,
+    now,
+    record,
+)
 
 __all__ = [
     "FOLDER",
@@ -36,6 +44,7 @@ __all__ = [
     "is_lost",
     "log_operation",
     "new_entry",
+    "now",
     "presence",
     "read_history",
     "read_parts",

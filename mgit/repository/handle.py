@@ -82,14 +82,15 @@ class Repository:
         self.store.refresh()
         catalog = self.store.catalog
         packs, damaged = frozenset(catalog.packs), frozenset(catalog.damaged)
-        nothing = frozenset[PackId](), History(self.id, {})
-        known, history = self._last.get((self.id, damaged), nothing)
+        own = self.id
+        nothing = frozenset[PackId](), History(own, {})
+        known, history = self._last.get((own, damaged), nothing)
         if not known <= packs:
             known, history = nothing
         if known != packs:
             history = more_history(self.store, history, sorted(packs - known))
         self._last.clear()
-        self._last[self.id, damaged] = packs, history
+        self._last[own, damaged] = packs, history
         return history
 
     def identity(self) -> Identity:

@@ -7,7 +7,7 @@ from enum import Enum
 
 from mgit.digest import Digest
 from mgit.errors import AbsentError, DamagedError
-from mgit.objects import CHUNK, Content, FileEntry, Layout, Manifest, Node, Ref, Weights
+from mgit.objects import CHUNK, Content, FileEntry, Layout, Manifest, MetaObject, Node, Ref, Weights
 from mgit.repository.handle import Repository
 from mgit.store import Fact
 
@@ -39,6 +39,12 @@ class Parts:
     layout: Layout
     weights: Weights
 
+    def __post_init__(self) -> None:
+        for shard in self.layout.shards:
+            unknown = set(shard.order) - self.weights.tensors.keys()
+            if unknown:
+                raise DamagedError(f"{shard.path} names {min(unknown)!r}, which the weights lack")
+
     def files(self) -> dict[str, FileEntry]:
         """Returns every file that is kept whole, by path."""
         return {**self.content.files, **self.layout.files, **self.manifest.documents}
@@ -50,6 +56,10 @@ class Parts:
             yield from self.weights.tensors[name].chunks
         for file in self.files().values():
             yield from file.chunks
+
+    def objects(self) -> list[MetaObject]:
+        """Returns the objects, those that are cited first."""
+        return [self.weights, self.content, self.layout, self.manifest]
 
     @property
     def size_bytes(self) -> int:

@@ -38,7 +38,6 @@ class Step:
         moves: Name -> node it points to from now on, or None.
         objects: Metadata objects to be kept, parts before what cites them.
         statements: Claims made in this step.
-        beside: Entries that this step must not replace: it will stand beside them.
         also_replaces: Name -> entries that its move names as replaced besides the live ones.
         undoes: Number of the operation that it takes back, or None.
     """
@@ -47,7 +46,6 @@ class Step:
     moves: Mapping[str, Digest | None] = field(default_factory=dict)
     objects: Sequence[MetaObject] = ()
     statements: Sequence[Statement] = ()
-    beside: tuple[Digest, ...] = ()
     also_replaces: Mapping[str, frozenset[Digest]] = field(default_factory=dict)
     undoes: int | None = None
 
@@ -61,37 +59,60 @@ class Chunks:
 
 
 def record(
-    repository: Repository, history: History, step: Step, chunks: Chunks | None = None
+    repository: Repository, history: History, *steps: Step, chunks: Chunks | None = None
 ) -> Digest:
-    """Writes a step and returns the digest of its entry. The caller holds the lock.
+    """Writes steps, all or none, and returns the digest of the last entry.
+
+    The entries of several steps stand beside each other: none replaces one of the others. The
+    caller holds the lock.
 
     Raises:
         NotFoundError, TrustError: There is no usable signing key.
     """
     identity = repository.identity()
-    entry = new_entry(history, identity, step)
-    signed = [statement.payload() for statement in step.statements] + [entry.payload()]
-    objects = [*step.objects, *_with_signatures(signed, identity)]
+    objects: list[MetaObject] = []
+    written: list[Digest] = []
+    for step in steps:
+        entry = new_entry(history, identity, step, beside=frozenset(written)).payload()
+        signed = [statement.payload() for statement in step.statements] + [entry]
+        arrived = [*step.objects, *_with_signatures(signed, identity)]
+        history = history.with_objects({digest_of(obj): obj for obj in arrived})
+        objects += arrived
+        written.append(digest_of(entry))
+    _install(repository, objects, steps[0], written[0], chunks)
+    return written[-1]
+
+
+def _install(
+    repository: Repository,
+    objects: list[MetaObject],
+    step: Step,
+    entry: Digest,
+    chunks: Chunks | None,
+) -> None:
     hint: dict[str, Value] = {}
     if chunks:
         hint = {"chunks": ((chunks.manifest, tuple(pack.pack for pack in chunks.packs)),)}
-    digest = digest_of(entry.payload())
     undone = {} if step.undoes is None else {"undoes": step.undoes}
     with repository.store.writer(PackKind.META) as writer:
         add_objects(writer, repository, objects)
         packs = writer.finish(hint)
         # logged first: a command that fails must not have moved a name, and an operation whose
         # entry is not here is no operation
-        log_operation(repository, step.verb, entry=digest.hex(), **undone)
+        log_operation(repository, step.verb, entry=entry.hex(), **undone)
         repository.store.install([*(chunks.packs if chunks else ()), *packs])
-    return digest
 
 
-def new_entry(history: History, identity: Identity, step: Step) -> Entry:
-    """Returns the entry that says ``step`` after everything in ``history``."""
+def new_entry(
+    history: History, identity: Identity, step: Step, *, beside: frozenset[Digest] = frozenset()
+) -> Entry:
+    """Returns the entry that says ``step`` after everything in ``history``.
+
+    Its moves replace what is live, but for the entries that it is to stand ``beside``.
+    """
     key, names = identity.key.public, history.names
     moves = tuple(
-        Move(check_name(name), target, _replaced(history, key, name, step))
+        Move(check_name(name), target, _replaced(history, step, key, name, beside))
         for name, target in sorted(step.moves.items())
     )
     return Entry(
@@ -107,9 +128,11 @@ def new_entry(history: History, identity: Identity, step: Step) -> Entry:
     )
 
 
-def _replaced(history: History, key: bytes, name: str, step: Step) -> tuple[Digest, ...]:
+def _replaced(
+    history: History, step: Step, key: bytes, name: str, beside: frozenset[Digest]
+) -> tuple[Digest, ...]:
     """The entries that a move replaces; settling more than MAX_SUPERSEDED takes several steps."""
-    live = history.names.replaced_by(key, name) - frozenset(step.beside)
+    live = history.names.replaced_by(key, name) - beside
     also = step.also_replaces.get(name, frozenset()) - live
     return tuple(sorted([*sorted(live), *sorted(also)][:MAX_SUPERSEDED]))
 
@@ -129,10 +152,14 @@ def add_objects(writer: PackWriter, repository: Repository, objects: Iterable[Me
             writer.add(ref, data, raw_bytes=len(data))
 
 
+def now() -> str:
+    """Returns the time by this machine's clock (RFC 3339, UTC): shown to people, never compared."""
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 def log_operation(repository: Repository, verb: str, **details: object) -> None:
     """Notes in the local operation log what was done."""
-    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    repository.facts("operations").append({"time": now, "verb": verb, **details})
+    repository.facts("operations").append({"time": now(), "verb": verb, **details})
 
 
 def _with_signatures(payloads: Iterable[Payload], identity: Identity) -> list[MetaObject]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mgit.store.files import machine_errors
+from mgit.store.files import machine_errors, sync_folder
 
 Fact = Mapping[str, object]
 
@@ -25,10 +25,14 @@ class Facts:
         lines = "".join(json.dumps(fact, sort_keys=True) + "\n" for fact in facts)
         with machine_errors(f"writing {self.path.name}"):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("ab") as file:
+            is_new = not self.path.exists()
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+            with os.fdopen(os.open(self.path, flags, 0o666), "ab") as file:
                 file.write(b"\n" + lines.encode() if self._is_torn() else lines.encode())
                 file.flush()
                 os.fsync(file.fileno())
+            if is_new:
+                sync_folder(self.path.parent)
 
     def __iter__(self) -> Iterator[Fact]:
         try:
@@ -52,6 +56,6 @@ class Facts:
 def _parse(line: bytes) -> Fact | None:
     try:
         fact = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return fact if isinstance(fact, dict) else None

@@ -6,6 +6,7 @@ Foreign ``OSError`` becomes ``MachineError`` here, once.
 import errno
 import fcntl
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,8 +56,8 @@ def replace(source: Path, target: Path) -> None:
 
 def write_whole(target: Path, content: bytes, *, mode: int = 0o666) -> None:
     """Writes a small file so that a reader, or a crash, sees the old content or the new."""
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    partial = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
@@ -73,7 +74,7 @@ def locked(path: Path) -> Iterator[None]:
     """Holds an exclusive lock between processes of this machine; it ends with the process."""
     with machine_errors(f"locking {path.parent}"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     try:
         with machine_errors(f"locking {path.parent}"):
             fcntl.flock(descriptor, fcntl.LOCK_EX)

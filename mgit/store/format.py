@@ -1,6 +1,6 @@
 """The bytes of a pack, version 1, as ``FORMAT.md`` specifies them: bodies, index, trailer.
 
-Pure: takes and gives bytes. Reading and writing files is ``packs`` and ``writing``.
+Pure: takes and gives bytes. Reading and writing files is ``store`` and ``writing``.
 """
 
 import hashlib
@@ -24,7 +24,6 @@ MAX_ROWS = 1 << 22
 MAX_INDEX_BYTES = 1 << 30
 MAX_SUMMARY_BYTES = 64 << 20
 READ_FEATURES = 0  # bits of the features that this version can read; so below
-GC_FEATURES = 0
 
 _MAGIC = b"MGITIDX1"
 _HEADER = struct.Struct("<8sQQQIIIBxxxQQ")

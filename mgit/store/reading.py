@@ -74,6 +74,7 @@ class Reader:
             self._exclude(place, error)
             return False
         except PackMissingError:
+            self.catalog.exclude(place)
             return False
         return all(self.is_intact(base) for base in place.row.bases)
 
@@ -104,6 +105,7 @@ class Reader:
                     hint="mgit fsck names the models it affects; adding the same checkpoint heals",
                 )
             except _PASSED_OVER as error:  # of a base, or of this row
+                self.catalog.exclude(place)  # else a cycle over it would never end
                 failure = failure if isinstance(failure, DamagedError) else error
         raise failure
 

@@ -13,7 +13,7 @@ from mgit.canonical import Value
 from mgit.digest import Digest
 from mgit.objects import MAX_PACK_BYTES, PackId, PackKind, Ref
 from mgit.store.files import machine_errors
-from mgit.store.format import PackIndex, Row, build_index, check_of, trailer
+from mgit.store.format import MAX_ROWS, PackIndex, Row, build_index, check_of, trailer
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,8 @@ class PackWriter:
         bases: tuple[Digest, ...] = (),
     ) -> None:
         """Appends the body of an object that this writer does not hold yet."""
-        if self._path is not None and self._end + len(body) > self.limit_bytes:
+        is_full = len(self.rows) >= MAX_ROWS or self._end + len(body) > self.limit_bytes
+        if self._path is not None and is_full:
             self.finish()
         with machine_errors("writing a pack"):
             if self._path is None:

@@ -6,7 +6,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mgit.digest import Digest
-from mgit.errors import AbsentError, MgitError, NotFoundError, RemoteError, UsageError
+from mgit.errors import (
+    AbsentError,
+    DamagedError,
+    ForbiddenError,
+    MgitError,
+    NotFoundError,
+    RemoteError,
+    UsageError,
+)
 from mgit.objects import ROOT_TYPE, MetaObject, Payload, RepositoryRoot
 from mgit.progress import Progress, silent
 from mgit.remote import connect
@@ -184,7 +192,7 @@ def backfill(
         source = replace(source_of(repository, name), select=selector, weights=True)
         try:
             received += receive(repository, source, connect(source.url), progress).received_bytes
-        except (RemoteError, NotFoundError) as error:
+        except (RemoteError, NotFoundError, ForbiddenError, DamagedError) as error:
             failures.append(error)  # another remote may have them
         lacking = _incomplete(repository, wanted)
         if not lacking:

@@ -7,7 +7,14 @@ from typing import TypeVar
 
 from mgit.codecs import codec
 from mgit.digest import Digest
-from mgit.errors import FormatError, MachineError, MgitError, TrustError, UnknownCodecError
+from mgit.errors import (
+    DamagedError,
+    FormatError,
+    MachineError,
+    MgitError,
+    TrustError,
+    UnknownCodecError,
+)
 from mgit.intake import verified
 from mgit.objects import (
     Content,
@@ -82,7 +89,8 @@ class Metadata:
             layout = self._get(Ref(Layout.kind, known[node].layout), Layout, objects)
             weights = self._get(Ref(Weights.kind, content.weights), Weights, objects)
             if layout and weights:
-                parts[node] = Parts(known[node], content, layout, weights)
+                with contextlib.suppress(DamagedError):  # it stays bare: no sound writer made it
+                    parts[node] = Parts(known[node], content, layout, weights)
         return parts
 
     def _get(self, ref: Ref, kind: type[Part], objects: Mapping[Ref, MetaObject]) -> Part | None:
@@ -120,7 +128,7 @@ class Metadata:
 def read_objects(peer: Peer, places: Iterable[Place]) -> Iterable[tuple[Ref, MetaObject]]:
     """Yields metadata objects from a peer, verified, near ones read together."""
     ordered = sorted(places, key=lambda place: (place.pack, place.row.offset))
-    total = sum(place.row.raw_bytes for place in ordered)
+    total = sum(max(place.row.raw_bytes, place.row.stored_bytes) for place in ordered)
     if total > _MAX_METADATA_BYTES:
         raise TrustError(f"{peer.name} offers {total:,} bytes of metadata: more than is taken")
     for place, body in peer.bodies(ordered):

@@ -9,7 +9,7 @@ from mgit.errors import DamagedError, FormatError, MgitError, RemoteError, Unkno
 from mgit.objects import MAX_PACK_BYTES, PackId
 from mgit.remote import MAX_READ_BYTES, PackListing, Remote
 from mgit.repository import Repository
-from mgit.store import TRAILER_BYTES, Catalog, PackIndex, Place, Reader, parse_trailer
+from mgit.store import TRAILER_BYTES, Catalog, PackIndex, Place, parse_trailer
 from mgit.store.files import write_whole
 from mgit.store.format import MAX_INDEX_BYTES, check_of
 
@@ -27,6 +27,7 @@ class Peer:
         remote: The transport.
         catalog: The rows of its complete packs.
         unready: Packs that are not complete there, with the reason.
+        damaged: Rows of it that turned out to be bad, in words.
     """
 
     name: str
@@ -34,11 +35,6 @@ class Peer:
     catalog: Catalog
     unready: dict[str, str] = field(default_factory=dict)
     damaged: list[str] = field(default_factory=list)
-
-    @property
-    def reader(self) -> Reader:
-        """Reads verified objects from the remote, one by one."""
-        return Reader(self.catalog, self.read, self.blame)
 
     def read(self, pack: PackId, start: int, stop: int) -> bytes:
         """Returns a range of any length of a pack there."""

@@ -17,6 +17,7 @@ from mgit.objects import (
     Payload,
     Ref,
     decode,
+    digest_of,
     encode,
 )
 from mgit.objects.dtypes import RAW_BYTES
@@ -192,7 +193,7 @@ def _plan(repository: Repository, history: History, peer: Peer, selector: str) -
             continue  # a manifest without its weights would look like a loss over there
         parts = read_parts(repository, history.nodes[node])
         described.append(parts)
-        objects.update(_parts_objects(parts))
+        objects.update({Ref(obj.kind, digest_of(obj)): obj for obj in parts.objects()})
         chunks += parts.chunks()
     store = repository.store
 
@@ -202,13 +203,6 @@ def _plan(repository: Repository, history: History, peer: Peer, selector: str) -
     objects = with_unknown_kinds(objects, read)
     lacking = {ref: obj for ref, obj in objects.items() if ref not in peer.catalog}
     return _Plan(lacking, tuple(described), route_within(chunks, store.catalog, peer.catalog))
-
-
-def _parts_objects(parts: Parts) -> dict[Ref, MetaObject]:
-    return {
-        Ref(obj.kind, Digest.of(encode(obj))): obj
-        for obj in (parts.weights, parts.content, parts.layout, parts.manifest)
-    }
 
 
 def _send(repository: Repository, peer: Peer, plan: _Plan, progress: Progress) -> int:

@@ -52,7 +52,8 @@ def remove_remote(repository: Repository, name: str) -> None:
     Raises:
         NotFoundError: There is none of that name.
     """
-    if name not in _sources(repository):
+    table = repository.settings().get("remotes")
+    if not isinstance(table, dict) or name not in table:
         raise NotFoundError(f"there is no remote {name!r}", hint="mgit remote list")
     _write(repository, {name: None}, f"remote remove {name}")
 

@@ -34,7 +34,7 @@ class FileRemote:
 
     def __init__(self, url: str) -> None:
         """Takes a path or a ``file://`` URL; nothing is opened yet."""
-        self._path = Path(_path_of(url)).expanduser().resolve()
+        self._path = Path(os.path.realpath(Path(_path_of(url)).expanduser()))
         self._kinds: dict[PackId, PackKind] = {}
 
     def packs(self) -> Iterable[PackListing]:
@@ -64,8 +64,8 @@ class FileRemote:
             self.packs()
         if pack not in self._kinds:
             raise PackMissingError(f"{self._path} has no pack {pack.short}")
-        path = self._packs_folder() / f"{pack.hex()}.{self._kinds[pack].value}"
         with _remote_errors(self._path):
+            path = self._packs_folder() / f"{pack.hex()}.{self._kinds[pack].value}"
             try:
                 descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
             except FileNotFoundError as error:
@@ -102,7 +102,7 @@ class FileRemote:
     def _write_listing(self, folder: Path) -> None:
         """Lists the packs in a file, for servers of static files that cannot list a folder."""
         lines = [f"{listing.file_name} {listing.size_bytes}\n" for listing in self.packs()]
-        with _remote_errors(self._path):
+        with contextlib.suppress(OSError):  # a hint: the pack is there without it
             partial = folder / f".list.{secrets.token_hex(8)}.part"
             partial.write_text("".join(lines))
             partial.replace(folder / "list")
