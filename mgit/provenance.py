@@ -13,7 +13,7 @@ from functools import cached_property
 from graphlib import TopologicalSorter
 
 from mgit.digest import Digest
-from mgit.objects import CREATION, NOTE, TAG, WITHDRAWAL, Node, Ref, Statement, Subject
+from mgit.objects import ADOPTION, CREATION, NOTE, TAG, WITHDRAWAL, Node, Ref, Statement, Subject
 from mgit.objects.statement import Json, descriptor
 from mgit.repository import History
 from mgit.signing import key_text
@@ -46,15 +46,23 @@ class Origin:
     Attributes:
         node: The node.
         creations: Creation statements about it, trusted ones first; empty if nobody signed it.
+        adoptions: Statements of keys that take the word of its maker for it.
     """
 
     node: Digest
     creations: tuple[Claim, ...]
+    adoptions: tuple[Claim, ...]
 
     @property
     def is_verified(self) -> bool:
-        """Whether a key with a role signed how this node came about."""
-        return any(claim.is_trusted for claim in self.creations)
+        """Whether a key with a role signed how this node came about, or stands in for who did."""
+        is_made = any(claim.is_trusted for claim in self.creations)
+        return is_made or (bool(self.creations) and bool(self.adopters))
+
+    @property
+    def adopters(self) -> frozenset[bytes]:
+        """The keys with a role that stand in for its maker."""
+        return frozenset(claim.key for claim in self.adoptions if claim.is_trusted)
 
 
 class Provenance:
@@ -127,7 +135,10 @@ class Provenance:
         """Returns who made a node and every ancestor of it that is here, parents first."""
         lineage = self._history.lineage
         order = lineage.topological({node, *lineage.ancestors(node)})
-        return [Origin(step, tuple(self.about(step, CREATION))) for step in order]
+        return [
+            Origin(step, tuple(self.about(step, CREATION)), tuple(self.about(step, ADOPTION)))
+            for step in order
+        ]
 
 
 def creation_statement(
@@ -179,6 +190,11 @@ def note_statement(name: str, node: Digest, text: str, *, written: str) -> State
     """Returns the statement that a note says something about a node."""
     predicate = {"text": text, "written": written, "nonce": _nonce()}
     return Statement((Subject(Ref(Node.kind, node), name),), NOTE, predicate)
+
+
+def adoption_statement(name: str, node: Digest) -> Statement:
+    """Returns the statement that its key takes over what another key made."""
+    return Statement((Subject(Ref(Node.kind, node), name),), ADOPTION, {"nonce": _nonce()})
 
 
 def withdrawal(subjects: Iterable[Subject], payloads: Iterable[Digest]) -> Statement:

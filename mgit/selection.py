@@ -201,16 +201,16 @@ class Selection:
         return frozenset(node for node in self._history.nodes if self.newer_ancestors(node))
 
     def newer_ancestors(self, node: Digest) -> dict[Digest, frozenset[Digest]]:
-        """Returns ancestor -> its newer versions that are in use and not above ``node``.
+        """Returns ancestor -> its newer versions that are in use, neither above nor below ``node``.
 
         The node's own versions are left out: being replaced, or being a side of a conflict, is not
         being behind.
         """
         lineage = self.lineage
-        above = lineage.ancestors(node)
+        above, below = lineage.ancestors(node), lineage.descendants(node)
         newer: dict[Digest, frozenset[Digest]] = {}
         for ancestor in above - lineage.versions(node):
-            later = lineage.descendants(ancestor, EdgeKind.VERSION) & self._targets - above
+            later = lineage.descendants(ancestor, EdgeKind.VERSION) & self._targets - above - below
             if later:
                 newer[ancestor] = frozenset(later)
         return newer

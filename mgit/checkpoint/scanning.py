@@ -1,5 +1,6 @@
 """What lies in a checkpoint on disk: tensors, files, their layout. Only headers are read."""
 
+import json
 import os
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -28,6 +29,7 @@ _DOCUMENTS = (
     "*.cdx.json",
 )
 _PICKLE, _PROTOCOLS = b"\x80", {b"\x02", b"\x03", b"\x04", b"\x05"}
+_MAX_INDEX_BYTES = 64 << 20
 _SKIPPED_FOLDERS = {".git", ".mgit"}
 
 
@@ -103,9 +105,30 @@ def scan(path: Path, *, exclude: Sequence[str] = ()) -> Checkpoint:
         checkpoint = Checkpoint()
         for name, source in sorted(found):
             _sort_in(checkpoint, name, source)
+        for name, file in checkpoint.indexes.items():
+            _require_shards(name, file)
     if not found:
         raise UsageError(f"{path} holds no file", hint="give the folder of a checkpoint")
     return checkpoint
+
+
+def _require_shards(name: str, index: FileOnDisk) -> None:
+    """Refuses a checkpoint whose index names shards that are not there: a download cut short."""
+    if index.size_bytes > _MAX_INDEX_BYTES:
+        return
+    try:
+        described = json.loads(index.source.read_bytes())
+    except (ValueError, RecursionError):
+        return  # a file of another kind under that name
+    named = described.get("weight_map") if isinstance(described, dict) else None
+    files = {str(file) for file in named.values()} if isinstance(named, dict) else set()
+    shards = {file for file in files if file.endswith(".safetensors")}
+    missing = sorted(shard for shard in shards if not (index.source.parent / shard).exists())
+    if missing:
+        raise UsageError(
+            f"{name} names {missing[0]}, which is not there: the checkpoint is not whole",
+            hint=f"download it again, or leave the index out: --exclude '{name}'",
+        )
 
 
 def require_unchanged(checkpoint: Checkpoint) -> None:

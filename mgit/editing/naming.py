@@ -3,6 +3,7 @@
 from mgit.digest import Digest
 from mgit.errors import ConflictError, NotFoundError, TrustError, UsageError
 from mgit.objects.grammar import check_name
+from mgit.provenance import adoption_statement
 from mgit.repository import History, Repository, Step, record
 from mgit.selection import Selection
 
@@ -27,6 +28,8 @@ def rename(repository: Repository, old: str, new: str) -> None:
 def remove(repository: Repository, name: str) -> None:
     """Takes a name away; its nodes stay until they are collected, and the step can be undone.
 
+    Of a conflicted name every side is taken away.
+
     Raises:
         NotFoundError: There is no such name.
     """
@@ -42,15 +45,24 @@ def remove(repository: Repository, name: str) -> None:
 def pick(repository: Repository, name: str, selector: str) -> Digest:
     """Points a name to one node: settles a conflict, steps back, or takes over what a key offers.
 
+    Taking over what a key without a role made is a signed statement, so that it verifies.
+
     Raises:
         NotFoundError, UsageError: ``selector`` is not exactly one node.
     """
     check_name(name)
     with repository.writing():
         history = repository.history()
-        target = Selection(repository, history).one(selector)
+        selection = Selection(repository, history)
+        target = selection.one(selector)
         _require_role(repository, history, name)
-        record(repository, history, Step(f"resolve {name} --pick {selector}", {name: target}))
+        adopted = [
+            adoption_statement(selection.title(origin.node), origin.node)
+            for origin in selection.provenance.trail(target)
+            if origin.creations and not origin.is_verified
+        ]
+        verb = f"resolve {name} --pick {selector}"
+        record(repository, history, Step(verb, {name: target}, statements=adopted))
     return target
 
 

@@ -18,9 +18,10 @@ from mgit.objects.node import Edge, EdgeKind, Node
 from mgit.objects.packs import MAX_PACK_BYTES, PackId, PackKind
 from mgit.objects.root import Cut, Member, RepositoryRoot, Role
 from mgit.objects.signed import ENTRY_TYPE, ROOT_TYPE, STATEMENT_TYPE, Payload, Signature
-from mgit.objects.statement import CREATION, NOTE, TAG, WITHDRAWAL, Statement, Subject
+from mgit.objects.statement import ADOPTION, CREATION, NOTE, TAG, WITHDRAWAL, Statement, Subject
 
 __all__ = [
+    "ADOPTION",
     "CHUNK",
     "CREATION",
     "DTYPES",

@@ -16,6 +16,7 @@ _MEDIA_TYPE = "application/vnd.mgit."  # + kind: tells which kind of object a di
 CREATION = "https://slsa.dev/provenance/v1"
 TAG = "https://pypi.org/project/mgit-models/tag/v1"
 NOTE = "https://pypi.org/project/mgit-models/note/v1"
+ADOPTION = "https://pypi.org/project/mgit-models/adoption/v1"
 WITHDRAWAL = "https://pypi.org/project/mgit-models/withdrawal/v1"
 
 Json = Mapping[str, object]

@@ -101,6 +101,19 @@ class History:
         here = targets & self.nodes.keys()
         return frozenset(here.union(*(self.lineage.ancestors(node) for node in here)))
 
+    @cached_property
+    def named_nodes(self) -> frozenset[Digest]:
+        """The nodes that names point to now, in conflict or aside too, and their ancestors.
+
+        Without what was removed or undone: it stays here, but is not handed on unasked.
+        """
+        names = self.names
+        targets = {target for name in names.names() for target in names.resolve(name)}
+        for said in names.aside().values():
+            targets.update(*said.values())
+        here = targets & self.nodes.keys()
+        return frozenset(here.union(*(self.lineage.ancestors(node) for node in here)))
+
     def signers(self, payload: Digest) -> frozenset[bytes]:
         """Returns the keys that signed a payload; forged signatures are as if they were absent."""
         if payload not in self._signers:

@@ -97,7 +97,7 @@ def _folder_for(folder: Path, home: Home, url: str) -> Repository:
         is_begun = not repository.settings() and not repository.store.catalog.packs
         if is_begun or remotes(repository).get("origin") == url:
             return repository  # an earlier clone was cut off
-        raise UsageError(f"{folder} is a repository already", hint=f"mgit -C {folder} fetch")
+        raise UsageError(f"{folder} is a repository already", hint=f"mgit -C {folder} pull")
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty", hint="give a folder that does not exist")
     return repository

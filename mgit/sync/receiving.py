@@ -130,9 +130,9 @@ def _require_same_repository(peer: Peer, history: History) -> None:
 
 
 def selected_nodes(repository: Repository, history: History, selector: str) -> frozenset[Digest]:
-    """Returns the nodes of a selection; all of the repository's where nothing is selected."""
+    """Returns the nodes of a selection; where nothing is selected, all that names reach."""
     if not selector:
-        return history.own_nodes
+        return history.named_nodes
     return Selection(repository, history, takes_all_sides=True).nodes(selector)
 
 

@@ -70,8 +70,13 @@ def write_first_settings(repository: Repository, repository_id: Digest, source: 
 
 
 def is_remote(repository: Repository, word: str) -> bool:
-    """Returns whether a word names a remote, or is a URL."""
-    return word in _sources(repository) or "://" in word or word.startswith(("/", "./", "../"))
+    """Returns whether a word names a remote, or is a URL or the path of a folder.
+
+    A bare word is no path: a folder is often called like the model that lies in it.
+    """
+    if word in _sources(repository) or "://" in word or word in {".", ".."}:
+        return True
+    return word.startswith(("/", "./", "../")) or ("/" in word and Path(word).is_dir())
 
 
 def source_of(repository: Repository, word: str) -> Source:
@@ -90,7 +95,7 @@ def source_of(repository: Repository, word: str) -> Source:
     known = ", ".join(sorted(sources)) or "none yet"
     raise NotFoundError(
         f"there is no remote {word or 'origin'!r} (there is: {known})",
-        hint="mgit remote add NAME URL",
+        hint="mgit remote add origin URL; or give its path, a folder here as ./FOLDER",
     )
 
 

@@ -20,7 +20,7 @@ class TrailStep:
         makers: Who signed for it.
         time: When, as the maker says.
         is_verified: Whether a key with a role signed how it came about.
-        reason: Why not; empty where it is verified.
+        reason: Why not, or who took over what a key without a role made.
     """
 
     title: str
@@ -71,6 +71,10 @@ def verify(repository: Repository, selector: str) -> Trail:
 def _step(view: View, origin: Origin) -> TrailStep:
     time, _ = creation_facts(view, origin.node)
     reason = "" if origin.is_verified else "signed by a key without a role"
+    labels = view.history.names.labels()
+    adopters = ", ".join(sorted(labels[key] for key in origin.adopters))
+    if adopters and not any(claim.is_trusted for claim in origin.creations):
+        reason = f"taken over by {adopters}"
     return TrailStep(
         title=view.title(origin.node),
         node=origin.node,

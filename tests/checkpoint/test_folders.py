@@ -4,6 +4,7 @@ model-0000N-of-2.safetensors   tensors        README.md, LICENSE, *.png      doc
 model.safetensors.index.json   layout         config.json, tokenizer.json …  content
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -33,7 +34,9 @@ WEIGHTS = "model-00001-of-2.safetensors", "model-00002-of-2.safetensors"
 PUBLISHED = {
     WEIGHTS[0]: safetensors({"embed": f32(floats(1, 128), 8, 16)}, metadata={"format": "pt"}),
     WEIGHTS[1]: safetensors({"head": f32(floats(2, 64))}, metadata={"format": "pt"}),
-    "model.safetensors.index.json": b'{"weight_map": {"embed": "1", "head": "2"}}',
+    "model.safetensors.index.json": json.dumps(
+        {"weight_map": {"embed": WEIGHTS[0], "head": WEIGHTS[1]}}
+    ).encode(),
     "config.json": b'{"model_type": "bert"}',
     "tokenizer.json": b"{}" * 400,
     "README.md": b"# A model\n",
@@ -332,3 +335,11 @@ def test_what_was_added_does_not_change_when_its_source_does(
     export(alice, "m", tmp_path / "out")
 
     assert files_below(tmp_path / "out") == PUBLISHED
+
+
+def test_a_checkpoint_that_lacks_a_shard_is_refused(alice: Repository, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "in")
+    (folder / WEIGHTS[1]).unlink()
+
+    with pytest.raises(UsageError, match="not whole"):
+        add(alice, folder, "m")

@@ -12,9 +12,10 @@ import pytest
 from mgit import editing
 from mgit.errors import ConflictError, MgitError, NotFoundError, UsageError
 from mgit.objects import digest_of
+from mgit.provenance import Provenance
 from mgit.repository import Repository
-from mgit.sync import fetch
-from tests.family import Person, apart, bare_node, files, names, point, titles
+from mgit.sync import fetch, push
+from tests.family import Person, add, apart, bare_node, files, names, point, titles, weights
 
 FIRST = digest_of(bare_node("first"))
 BY_ALICE = digest_of(bare_node("by alice", FIRST))
@@ -192,3 +193,18 @@ def test_a_name_spelt_nearly_alike_is_suggested(alone: Repository) -> None:
         editing.rename(alone, "bert-bse", "other")
 
     assert refused.value.hint == "did you mean bert-base?"
+
+
+def test_what_a_maintainer_takes_over_from_a_key_without_a_role_is_verified(
+    alone: Repository, tmp_path: Path
+) -> None:
+    bob = Person("bob", tmp_path).clone(str(alone.folder.parent))
+    draft = add(bob, "draft", weights("draft"))
+    push(bob)
+    before = Provenance(alone.history()).trail(draft)[-1]
+
+    editing.pick(alone, "draft", "@bob/draft")
+
+    after = Provenance(alone.history()).trail(draft)[-1]
+    assert (before.is_verified, after.is_verified) == (False, True)
+    assert after.adopters == {alone.identity().key.public}

@@ -179,9 +179,11 @@ def conflicted(repository: Repository) -> set[str]:
 def meaning(repository: Repository) -> object:
     history = repository.history()
     roots = set(history.ledger.roots)
-    tags = Selection(repository, history).tags()
+    named = history.named_nodes  # what was undone or removed is not handed on unasked
+    found = {tag: nodes & named for tag, nodes in Selection(repository, history).tags().items()}
+    tags = {tag: nodes for tag, nodes in found.items() if nodes}
     members = editing.members(repository)
-    return names(repository), history.names.aside(), history.nodes.keys(), roots, tags, members
+    return names(repository), history.names.aside(), named, roots, tags, members
 
 
 def unanswered_and_lost(history: History) -> list[tuple[str, Digest]]:

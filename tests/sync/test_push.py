@@ -370,3 +370,16 @@ def test_what_is_there_already_is_known_by_its_listing(alice: Repository, stick:
     catalog = sync.meet(alice, "stick", connect(str(stick))).catalog
 
     assert all(Ref(CHUNK, chunk) in catalog for chunk in chunks_of(alice, "base", "legal"))
+
+
+def test_what_was_undone_is_not_sent(alice: Repository, tmp_path: Path) -> None:
+    add(alice, "secret", weights("secret"))
+    editing.undo(alice)
+    stick = tmp_path / "stick"
+    stick.mkdir()
+
+    sync.push(alice, str(stick))
+
+    bob = Person("bob", tmp_path).clone(str(stick))
+    assert "secret" not in bob.history().names.names()
+    assert len(bob.history().nodes) == len(alice.history().named_nodes)
