@@ -209,7 +209,7 @@ def _parse_tensor(value: Value) -> tuple[str, TensorEntry]:
         is_too_large = tensor.size_bytes > _MAX_TENSOR_BYTES
     except ValueError as error:
         raise FormatError(f"{name!r}: {error}") from error
-    if is_too_large or not _has_length(cut(DTYPES[tensor.dtype], tensor.shape), len(chunks)):  # type: ignore[arg-type]
+    if is_too_large or not _has_length(cut(DTYPES[tensor.dtype], tensor.shape), len(tensor.chunks)):
         raise FormatError(
             f"{name!r} has {len(tensor.chunks)} chunks, not what its shape {tensor.shape} needs"
         )

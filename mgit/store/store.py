@@ -58,18 +58,15 @@ class Store:
     @property
     def reader(self) -> Reader:
         """Reads objects, as the packs were when ``refresh`` was last called."""
-        if self._reader is None:
-            self.refresh()
-        assert self._reader is not None  # noqa: S101  # refresh has set it
-        return self._reader
+        return self._reader or self.refresh()
 
     @property
     def catalog(self) -> Catalog:
         """Which objects are here."""
         return self.reader.catalog
 
-    def refresh(self) -> None:
-        """Looks again which packs are here."""
+    def refresh(self) -> Reader:
+        """Looks again which packs are here; returns the reader of them."""
         self.unready = {}
         indexes: dict[PackId, PackIndex] = {}
         for path, pack in self._pack_files():
@@ -83,6 +80,7 @@ class Store:
         merged = merged_index(self.cache / "merged-index", indexes)
         catalog = Catalog(indexes, self._damaged_rows() | self._found_bad, merged)
         self._reader = Reader(catalog, self.read, self._report)
+        return self._reader
 
     def _pack_files(self) -> Iterator[tuple[Path, PackId]]:
         with machine_errors("listing packs"):
