@@ -131,9 +131,15 @@ class Selection:
         return found or self._unknown(text)
 
     def _unknown(self, text: str) -> frozenset[Digest]:
+        raise NotFoundError(f"there is no {printable(text)!r} here", hint=self._advice(text))
+
+    def _advice(self, text: str) -> str:
+        if text in selectors.FUNCTIONS:
+            return f"it is a function: {selectors.FUNCTIONS[text].usage}"
+        if _HEX.issuperset(text) and len(text) < _ID_DIGITS:
+            return f"an id needs at least {_ID_DIGITS} digits: mgit log"
         close = get_close_matches(text, self._history.names.names(), n=1)
-        hint = f"did you mean {close[0]}?" if close else "mgit ls shows the names"
-        raise NotFoundError(f"there is no {printable(text)!r} here", hint=hint)
+        return f"did you mean {close[0]}?" if close else "mgit ls shows the names"
 
     # --- what selectors ask for ---
 

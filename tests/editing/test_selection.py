@@ -177,3 +177,15 @@ def test_a_conflict_is_not_behind_itself(bob: Repository) -> None:
 
     for side in ("m@alice", "m@bob", "m@v1"):
         assert selection.newer_ancestors(selection.one(side)) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"), [("75ca", "at least 6 digits"), ("heads", "a function: heads(")]
+)
+def test_a_word_that_is_nearly_something_says_what(tmp_path: Path, text: str, advice: str) -> None:
+    alice = Person("alice", tmp_path).init()
+
+    with pytest.raises(NotFoundError) as refused:
+        Selection(alice, alice.history()).one(text)
+
+    assert advice in refused.value.hint
