@@ -5,7 +5,6 @@ bounded before anything is read; bodies are checked against that index; objects 
 and one form; chunks by decoding them; entries and roots by their signatures.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -19,7 +18,7 @@ from mgit.objects import (
     Ref,
     decode,
 )
-from mgit.repository import History, Repository, add_objects
+from mgit.repository import History, Repository
 from mgit.store import Catalog, FinishedPack, PackWriter, Place, Reader
 
 _QUARANTINE_PACK_BYTES = 128 << 20  # what a killed transfer loses at most
@@ -57,12 +56,10 @@ class Quarantine:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if error is None or isinstance(error, MgitError | KeyboardInterrupt):
-            try:
+        try:
+            if error is None or isinstance(error, MgitError | KeyboardInterrupt):
                 self.settle()
-            finally:
-                self._writer.discard()
-        else:
+        finally:
             self._writer.discard()
 
     def add(self, place: Place, body: bytes) -> None:
@@ -155,19 +152,3 @@ def admissible(history: History) -> set[Digest]:
     ledger = history.ledger
     own = {d for d, entry in ledger.entries.items() if entry.repository == history.repository}
     return own | set(ledger.roots)
-
-
-def install_objects(repository: Repository, objects: Iterable[MetaObject]) -> int:
-    """Makes verified metadata objects part of a repository, all at once; returns how many were new.
-
-    Args:
-        repository: Where to.
-        objects: Parts before what cites them.
-    """
-    with repository.writing(), repository.store.writer(PackKind.META) as writer:
-        repository.store.refresh()
-        add_objects(writer, repository, objects)
-        packs = writer.finish()
-        if packs:
-            repository.store.install(packs)
-    return sum(len(pack.index) for pack in packs)

@@ -7,7 +7,7 @@ is kept and shown as such.
 import re
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import TopologicalSorter
@@ -197,9 +197,11 @@ def adoption_statement(name: str, node: Digest) -> Statement:
     return Statement((Subject(Ref(Node.kind, node), name),), ADOPTION, {"nonce": _nonce()})
 
 
-def withdrawal(subjects: Iterable[Subject], payloads: Iterable[Digest]) -> Statement:
-    """Returns the statement that its key takes back earlier statements of its own."""
-    withdrawn = sorted(payload.hex() for payload in payloads)
+def withdrawal(statements: Mapping[Digest, Statement]) -> Statement:
+    """Returns the statement that its key takes back these of its own, given by payload digest."""
+    found = {subject for statement in statements.values() for subject in statement.subjects}
+    subjects = sorted(found, key=lambda subject: subject.ref.digest)
+    withdrawn = sorted(payload.hex() for payload in statements)
     return Statement(tuple(subjects), WITHDRAWAL, {"withdraws": withdrawn, "nonce": _nonce()})
 
 

@@ -30,7 +30,7 @@ from mgit.repository import (
     Parts,
     Repository,
     Step,
-    add_objects,
+    install_objects,
     now,
     record,
 )
@@ -198,9 +198,7 @@ def _heal(task: _Task, history: History, objects: list[MetaObject], chunks: Chun
     for obj in objects:
         with contextlib.suppress(DamagedError, AbsentError):  # then it is noted, and written below
             store.reader.object(Ref(obj.kind, digest_of(obj)))
-    with store.writer(PackKind.META) as writer:
-        add_objects(writer, task.repository, objects)
-        store.install([*chunks.packs, *writer.finish()])
+    install_objects(task.repository, objects, packs=chunks.packs)
     node_id, known = digest_of(objects[-1]), Provenance(history)
     fresh = [tag for tag in task.description.tags if tag not in known.tags(node_id)]
     if fresh:

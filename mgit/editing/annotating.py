@@ -52,12 +52,10 @@ def remove_tags(repository: Repository, selector: str, tags: Sequence[str]) -> l
             raise NotFoundError(
                 f"no node of {selector!r} has such a tag from you", hint=f"mgit show {selector}"
             )
-        subjects = {subject for claim in found for subject in claim.statement.subjects}
-        ordered = sorted(subjects, key=lambda subject: subject.ref.digest)
-        statement = withdrawal(ordered, (claim.payload for claim in found))
+        statement = withdrawal({claim.payload: claim.statement for claim in found})
         verb = f"tag --remove {selector} {' '.join(tags)}"
         record(repository, history, Step(verb, statements=[statement]))
-    return sorted({subject.ref.digest for subject in subjects})
+    return sorted({subject.ref.digest for subject in statement.subjects})
 
 
 def note(repository: Repository, selector: str, text: str) -> Digest:

@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 from mgit.errors import UsageError
-from mgit.objects import LEVEL, Member, PackKind, RepositoryRoot, Role, digest_of
-from mgit.repository import FOLDER, Home, Identity, Repository, add_objects
+from mgit.objects import LEVEL, Member, RepositoryRoot, Role, digest_of
+from mgit.repository import FOLDER, Home, Identity, Repository, install_objects
 from mgit.signing import SigningKey
 from mgit.store.files import machine_errors, replace
 
@@ -52,9 +52,7 @@ def init(folder: Path, home: Home, *, label: str) -> Repository:
 def _fill(repository: Repository, root: RepositoryRoot, identity: Identity) -> None:
     payload = root.payload()
     repository.write_settings({"repository": str(digest_of(payload))})
-    with repository.store.writer(PackKind.META) as writer:
-        add_objects(writer, repository, [payload, identity.key.sign(payload)])
-        repository.store.install(writer.finish())
+    install_objects(repository, [payload, identity.key.sign(payload)])
 
 
 def _sweep(folder: Path) -> None:

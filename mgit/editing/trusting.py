@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mgit.errors import NotFoundError, TrustError, UsageError
-from mgit.objects import LEVEL, Cut, Member, PackKind, RepositoryRoot, Role
+from mgit.objects import LEVEL, Cut, Member, RepositoryRoot, Role
 from mgit.objects.grammar import check_label
-from mgit.repository import History, Identity, Repository, add_objects, log_operation
+from mgit.repository import History, Identity, Repository, install_objects, log_operation
 from mgit.signing import fingerprint, parse_key
 
 _MIN_FINGERPRINT_DIGITS = 6
@@ -118,9 +118,7 @@ def _succeed(
     )
     successor.check()
     payload = successor.payload()
-    with repository.store.writer(PackKind.META) as writer:
-        add_objects(writer, repository, [payload, identity.key.sign(payload)])
-        repository.store.install(writer.finish())
+    install_objects(repository, [payload, identity.key.sign(payload)])
 
 
 def _require_root_role(repository: Repository, history: History) -> Identity:

@@ -5,7 +5,7 @@ from itertools import zip_longest
 
 from mgit.digest import Digest
 from mgit.errors import MovedError, NotFoundError
-from mgit.objects import CREATION, Entry, Move, Statement, digest_of
+from mgit.objects import CREATION, Entry, Move, Statement
 from mgit.provenance import withdrawal
 from mgit.repository import History, Repository, Step, log_operation, record
 from mgit.store import Fact
@@ -140,10 +140,6 @@ def _sides_before(history: History, key: bytes, move: Move) -> list[_Side]:
 
 def _withdrawals(history: History, entry: Entry) -> list[Statement]:
     """Takes back tags and notes of an entry, and what it withdrew is claimed again."""
-    said = [s for d in entry.claims if (s := history.statements.get(d))]
-    taken = [s for s in said if s.predicate_type != CREATION]
-    if not taken:
-        return []
-    subjects = {subject for statement in taken for subject in statement.subjects}
-    ordered = sorted(subjects, key=lambda subject: subject.ref.digest)
-    return [withdrawal(ordered, (digest_of(s.payload()) for s in taken))]
+    said = {d: s for d in entry.claims if (s := history.statements.get(d))}
+    taken = {d: s for d, s in said.items() if s.predicate_type != CREATION}
+    return [withdrawal(taken)] if taken else []

@@ -157,6 +157,24 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+def install_objects(
+    repository: Repository, objects: Iterable[MetaObject], *, packs: Sequence[FinishedPack] = ()
+) -> int:
+    """Makes objects part of a repository, all at once; returns how many were new.
+
+    Args:
+        repository: Where to. The caller holds the lock where names may move by it.
+        objects: Parts before what cites them.
+        packs: Packs that become visible before them.
+    """
+    with repository.store.writer(PackKind.META) as writer:
+        add_objects(writer, repository, objects)
+        fresh = writer.finish()
+        if packs or fresh:
+            repository.store.install([*packs, *fresh])
+    return sum(len(pack.index) for pack in fresh)
+
+
 def log_operation(repository: Repository, verb: str, **details: object) -> None:
     """Notes in the local operation log what was done."""
     repository.facts("operations").append({"time": now(), "verb": verb, **details})

@@ -6,12 +6,20 @@ from dataclasses import dataclass, field
 
 from mgit.digest import Digest
 from mgit.errors import PackMissingError, TrustError, UsageError
-from mgit.intake import Quarantine, install_objects
+from mgit.intake import Quarantine
 from mgit.names import Names
 from mgit.objects import CHUNK, Node, Payload, Ref
 from mgit.progress import Progress, silent
 from mgit.remote import Remote, connect
-from mgit.repository import HERE, History, Parts, Reason, Repository, absences
+from mgit.repository import (
+    HERE,
+    History,
+    Parts,
+    Reason,
+    Repository,
+    absences,
+    install_objects,
+)
 from mgit.selection import Selection
 from mgit.store.files import require_space
 from mgit.sync.metadata import Metadata
@@ -101,12 +109,14 @@ def _receive(repository: Repository, source: Source, peer: Peer, progress: Progr
     peer.require_no_more_than(unneeded)
     _promise(repository, source, _absent(repository, source, travel, parts))
     _remember_heads(repository, source.name, peer, after)
-    new_objects = install_objects(repository, objects.values())  # last: this moves names
+    with repository.writing():
+        repository.store.refresh()
+        count = install_objects(repository, objects.values())  # last: this moves names
     now = repository.history()
     return Fetched(
         remote=source.name,
         nodes=len(now.nodes.keys() - before.nodes.keys()),
-        objects=new_objects,
+        objects=count,
         received_bytes=quarantine.received_bytes,
         moved=name_changes(before, now),
         conflicts=conflicted_names(now.names),

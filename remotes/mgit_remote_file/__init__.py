@@ -108,10 +108,12 @@ class FileRemote:
             partial.replace(folder / "list")
 
     def _packs_folder(self) -> Path:
+        # looked at first: where another writer begins meanwhile, its packs folder is found below
+        is_empty = _is_folder(self._path) and not any(self._path.iterdir())
         for folder in (self._path / ".mgit", self._path):
             if _is_folder(folder) and _is_folder(folder / "packs"):
                 return folder / "packs"
-        if _is_folder(self._path) and not any(self._path.iterdir()):
+        if is_empty:
             return self._path / "packs"
         if not self._path.exists():
             raise RemoteError(f"{self._path} does not exist", hint="is the disk mounted?")

@@ -12,10 +12,9 @@ import pytest
 from mgit import editing
 from mgit.digest import Digest
 from mgit.errors import NotFoundError, TrustError, UsageError
-from mgit.intake import install_objects
 from mgit.objects import CREATION, NOTE, digest_of
 from mgit.provenance import Claim, Provenance, tag_statement, withdrawal
-from mgit.repository import Repository, Step, new_entry, record
+from mgit.repository import Repository, Step, install_objects, new_entry, record
 from mgit.selection import Selection
 from mgit.sync import fetch, push
 from tests.family import Person, add, files, point, trusted, tuned, weights
@@ -169,7 +168,7 @@ def test_nobody_takes_back_what_another_key_said(
         editing.remove_tags(bob, "base", ["released"])
     node = one(bob, "base")
     said: list[Claim] = claims(bob).tags(node)["released"]
-    forged = withdrawal([said[0].statement.subjects[0]], [said[0].payload])
+    forged = withdrawal({said[0].payload: said[0].statement})
     with bob.writing():
         record(bob, bob.history(), Step("forge", statements=[forged]))
     push(bob)

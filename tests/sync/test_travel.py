@@ -9,10 +9,10 @@ import pytest
 
 from mgit import editing
 from mgit.digest import Digest
-from mgit.intake import admissible, install_objects
+from mgit.intake import admissible
 from mgit.objects import CHUNK, Node, Payload, Ref, Signature, Unknown, digest_of
 from mgit.provenance import tag_statement
-from mgit.repository import Repository
+from mgit.repository import Repository, install_objects
 from mgit.selection import Selection
 from mgit.store import Catalog
 from mgit.sync.travel import (
