@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mgit.adding.exporting import export
     from mgit.adding.publishing import Description, add
+    from mgit.building import Built, Reproduced, build, reproduce
+    from mgit.building import Request as BuildRequest
+    from mgit.checks import Samples, at_least, at_most, max_negative_flips, no_worse_than
     from mgit.comparing import diff
     from mgit.editing import (
         add_tags,
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from mgit.merging import Merge, merge
     from mgit.repair import check as check_integrity
     from mgit.repository import Home, Repository
+    from mgit.source import check, recipe
     from mgit.sync import Cloned, backfill, fetch, pull, push
     from mgit.sync.settings import add_remote, remotes, remove_remote
     from mgit.viewing import Whoami, log, show, stats, status, verify
@@ -42,16 +46,24 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "BuildRequest",
+    "Built",
     "Description",
     "Home",
     "LoadedModel",
     "Merge",
     "MgitError",
     "Repository",
+    "Reproduced",
+    "Samples",
     "add",
     "add_remote",
     "add_tags",
+    "at_least",
+    "at_most",
     "backfill",
+    "build",
+    "check",
     "check_integrity",
     "clone",
     "diff",
@@ -62,18 +74,22 @@ __all__ = [
     "load",
     "log",
     "ls",
+    "max_negative_flips",
     "members",
     "merge",
+    "no_worse_than",
     "note",
     "open",
     "operations",
     "pull",
     "push",
+    "recipe",
     "remotes",
     "remove",
     "remove_remote",
     "remove_tags",
     "rename",
+    "reproduce",
     "resolve",
     "show",
     "stats",
@@ -88,6 +104,8 @@ __all__ = [
 # Module -> what is handed on from it. No module of mgit bears the name of one of these.
 _FROM = {
     "adding": ("Description", "add", "export"),
+    "building": ("Built", "Reproduced", "build", "reproduce"),
+    "checks": ("Samples", "at_least", "at_most", "max_negative_flips", "no_worse_than"),
     "comparing": ("diff",),
     "editing": (
         "add_tags",
@@ -106,10 +124,12 @@ _FROM = {
     "loading": ("LoadedModel",),
     "merging": ("Merge", "merge"),
     "repository": ("Home", "Repository"),
+    "source.marks": ("check", "recipe"),
     "sync": ("add_remote", "backfill", "fetch", "pull", "push", "remotes", "remove_remote"),
     "viewing": ("log", "show", "stats", "status", "verify"),
 }
 _PLACES = {name: (module, name) for module, names in _FROM.items() for name in names} | {
+    "BuildRequest": ("building", "Request"),
     "check_integrity": ("repair", "check"),
     "ls": ("viewing", "names"),
     "resolve": ("editing", "pick"),

@@ -26,6 +26,12 @@ class ConflictError(MgitError):
     exit_code = 1
 
 
+class RunError(MgitError):
+    """Somebody's function did not do what it is for: it raised, took too long, or made NaN."""
+
+    exit_code = 1
+
+
 class UsageError(MgitError):
     """The request makes no sense as it stands: a bad name, an ambiguous prefix, a cycle."""
 

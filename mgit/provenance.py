@@ -7,7 +7,7 @@ is kept and shown as such.
 import re
 import secrets
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import TopologicalSorter
@@ -118,6 +118,18 @@ class Provenance:
         }
         return sorted(found.values(), key=lambda claim: (not claim.is_trusted, claim.payload))
 
+    def claims(self, predicate_type: str) -> list[Claim]:
+        """Returns every claim of one type that counts and that nobody took back, each once."""
+        found = {
+            claim.payload: claim
+            for claims in self._claims.values()
+            for claim in claims
+            if claim.is_trusted
+            and claim.statement.predicate_type == predicate_type
+            and (claim.key, claim.payload) not in self._withdrawn
+        }
+        return [found[payload] for payload in sorted(found)]
+
     def tags(self, node: Digest) -> dict[str, list[Claim]]:
         """Returns the trusted tags of a node, each with the claims that give it."""
         tags: dict[str, list[Claim]] = {}
@@ -150,6 +162,8 @@ def creation_statement(
     external: Json,
     started: str,
     finished: str,
+    internal: Json | None = None,
+    materials: Sequence[Json] = (),
 ) -> Statement:
     """Returns the statement of how a node came about (SLSA Provenance v1).
 
@@ -161,6 +175,8 @@ def creation_statement(
         external: What the maker chose: operation, arguments, a message.
         started: Start of the run, RFC 3339.
         finished: Its end.
+        internal: What the builder adds about the run: action, environment, duration.
+        materials: Descriptors of what else went into it: the files of a recipe's source.
     """
     edges = sorted(node.edges, key=lambda e: (e.kind.value, e.role, e.parent))
     dependencies = [
@@ -171,8 +187,9 @@ def creation_statement(
         "buildDefinition": {
             "buildType": _BUILD_TYPE,
             "externalParameters": parameters,
-            "resolvedDependencies": dependencies,
-        },
+            "resolvedDependencies": [*dependencies, *materials],
+        }
+        | ({"internalParameters": dict(internal)} if internal else {}),
         "runDetails": {
             "builder": {"id": f"{_BUILD_TYPE}/{key_text(key)}"},
             "metadata": {"startedOn": started, "finishedOn": finished},

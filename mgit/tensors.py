@@ -7,6 +7,7 @@ know where bytes come from.
 import ctypes
 import mmap
 import os
+import sys
 import weakref
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -99,6 +100,33 @@ def from_tensor(tensor: "Tensor") -> tuple[str, tuple[int, ...], memoryview]:
     plain = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
     raw = plain.reshape(-1).view(torch.uint8).numpy()
     return names[tensor.dtype], tuple(tensor.shape), raw.data
+
+
+def from_array(array: Array) -> tuple[str, tuple[int, ...], memoryview]:
+    """Returns dtype, shape and raw little-endian bytes of an array; its own memory if possible.
+
+    Raises:
+        UsageError: A type that no checkpoint holds.
+    """
+    names = {np.dtype(kind): name for name, kind in NUMPY_TYPES.items()}
+    little = array.dtype.newbyteorder("<")
+    if little not in names:
+        raise UsageError(
+            f"an array of type {array.dtype} cannot be stored",
+            hint="convert it: .astype(numpy.float32)",
+        )
+    plain = np.ascontiguousarray(array, dtype=little)
+    return names[little], array.shape, plain.reshape(-1).view(np.uint8).data
+
+
+def from_either(value: object) -> tuple[str, tuple[int, ...], memoryview]:
+    """Returns the same for a torch tensor or a numpy array; UsageError for anything else."""
+    if isinstance(value, np.ndarray):
+        return from_array(value)
+    torch = sys.modules.get("torch")  # whoever made a tensor has imported it
+    if torch is not None and isinstance(value, torch.Tensor):
+        return from_tensor(value)
+    raise UsageError(f"a {type(value).__name__} is neither a torch tensor nor a numpy array")
 
 
 @cache

@@ -1,7 +1,7 @@
 """The bytes of a checkpoint into chunks, one at a time: any model streams through."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,25 +30,35 @@ from mgit.store import PackWriter, Reader, add_chunk
 from mgit.store.files import machine_errors
 
 
+@dataclass(frozen=True, slots=True)
 class Bases:
-    """The chunks of the parents that stand where a new chunk will stand."""
+    """The chunks of related models that stand where a new chunk will stand.
 
-    def __init__(self, repository: Repository, history: History, edges: Iterable[Edge]) -> None:
-        """Reads the weights of the parents that are here."""
-        self.reader: Reader = repository.store.reader
-        self._weights: list[Weights] = []
-        for parent in sorted({edge.parent for edge in edges} & history.nodes.keys()):
-            try:
-                self._weights.append(read_parts(repository, history.nodes[parent]).weights)
-            except AbsentError:
-                continue  # not in this copy: the child is stored without that base
+    Attributes:
+        reader: Reads what the store holds.
+        models: The weights of the related models.
+    """
+
+    reader: Reader
+    models: Sequence[Weights]
 
     def of(self, tensor: str, dtype: str, index: int) -> Iterator[Digest]:
         """Yields chunk ``index`` of the tensors of that name and type."""
-        for weights in self._weights:
+        for weights in self.models:
             entry = weights.tensors.get(tensor)
             if entry and entry.dtype == dtype and index < len(entry.chunks):
                 yield entry.chunks[index]
+
+
+def bases_among(repository: Repository, history: History, edges: Iterable[Edge]) -> Bases:
+    """Returns the bases for a child with these edges: its parents that are here."""
+    models = []
+    for parent in sorted({edge.parent for edge in edges} & history.nodes.keys()):
+        try:
+            models.append(read_parts(repository, history.nodes[parent]).weights)
+        except AbsentError:
+            continue  # not in this copy: the child is stored without that base
+    return Bases(repository.store.reader, models)
 
 
 def store_checkpoint(
@@ -72,6 +82,16 @@ def store_checkpoint(
     layout = Layout(tuple(checkpoint.shards), layout_files)
     manifest = Manifest(digest_of(content), documents, digest_of(layout))
     return Parts(manifest, content, layout, weights)
+
+
+def store_bytes(content: bytes, writer: PackWriter, reader: Reader) -> FileEntry:
+    """Writes the chunks of a file's content that are not here yet; returns what describes it."""
+    at, chunks = 0, []
+    for size in cut_file(len(content)):
+        raw = content[at : at + size]
+        chunks.append(add_chunk(writer, reader, raw, RAW_BYTES, ()))
+        at += size
+    return FileEntry(len(content), tuple(chunks))
 
 
 @dataclass(slots=True)

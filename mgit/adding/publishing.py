@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 
-from mgit.adding.chunking import Bases, store_checkpoint
+from mgit.adding.chunking import bases_among, store_checkpoint
 from mgit.checkpoint import Checkpoint, scan
 from mgit.digest import Digest
 from mgit.errors import AbsentError, ConflictError, DamagedError
@@ -116,7 +116,7 @@ def add(
     history = repository.history()
     edges = _edges(task, history)
     with repository.store.writer(PackKind.CHUNKS) as writer:
-        bases = Bases(repository, history, edges)
+        bases = bases_among(repository, history, edges)
         parts = store_checkpoint(checkpoint, writer, bases, progress)
         with repository.writing():
             return _publish(task, parts, writer)
@@ -136,7 +136,7 @@ def _publish(task: _Task, parts: Parts, writer: PackWriter) -> Added:
     history = task.repository.history()
     key = task.repository.identity().key.public
     chunks = Chunks(digest_of(parts.manifest), writer.finish())
-    current = _current(history, key, task.name)
+    current = current_version(history, key, task.name)
     node = _same_version(task, history, chunks.manifest, current) if current else None
     if current and node:
         _heal(task, history, [*parts.objects(), node], chunks)
@@ -226,7 +226,7 @@ def _statements(task: _Task, node: Node, node_id: Digest, key: bytes) -> list[St
     return [creation, *(tag_statement(task.name, node_id, tag) for tag in description.tags)]
 
 
-def _current(history: History, key: bytes, name: str) -> Digest | None:
+def current_version(history: History, key: bytes, name: str) -> Digest | None:
     """Returns what the name points to for this key: its own word where it has no role.
 
     Raises:
@@ -248,7 +248,7 @@ def _edges(task: _Task, history: History) -> set[Edge]:
         text, _, role = parent.rpartition("=") if "=" in parent else (parent, "", "base")
         edges.add(Edge(EdgeKind.PROVENANCE, selection.one(text), check_label(role)))
     key = task.repository.identity().key.public
-    current = _current(history, key, task.name)
+    current = current_version(history, key, task.name)
     return edges | ({Edge(EdgeKind.VERSION, current)} if current else set())
 
 

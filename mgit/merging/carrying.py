@@ -1,14 +1,14 @@
 """Carries a plan out: files are joined, tensors combined, chunk by chunk, and stored."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from mgit.adding.chunking import Bases
+from mgit.adding.chunking import Bases, store_bytes
+from mgit.adding.layout import layout_of
 from mgit.combine import Chunks, Formula, Side, Statistics, combine, measure
 from mgit.errors import AbsentError, ConflictError
 from mgit.merging.configs import MAX_BYTES, Clashing, join
-from mgit.merging.layout import layout_of
 from mgit.merging.plan import (
     ByKeys,
     Combined,
@@ -20,7 +20,6 @@ from mgit.merging.plan import (
     TensorDecision,
 )
 from mgit.objects import DTYPES, Content, FileEntry, Manifest, TensorEntry, Weights, digest_of
-from mgit.objects.dtypes import RAW_BYTES, cut_file
 from mgit.progress import Progress
 from mgit.repository import Parts
 from mgit.store import PackWriter, Reader, add_chunk
@@ -127,7 +126,8 @@ class Carrier:
         tensors = {d.name: tensor for d in plan.tensors if (tensor := self._tensor(d))}
         files = {d.name: file for d in plan.files if (file := self._file(d))}
         documents = {d.name: d.result for d in plan.documents if d.result}
-        layout = layout_of(tensors, {*files, *documents}, models)
+        _check_paths({*files, *documents})
+        layout = layout_of(tensors, {*files, *documents}, _by_layout(models))
         weights = Weights(tensors)
         content = Content(digest_of(weights), files)
         manifest = Manifest(digest_of(content), documents, digest_of(layout))
@@ -171,16 +171,29 @@ class Carrier:
             case Taken():
                 return decision.result
             case ByKeys(content=bytes() as content):
-                return self._written(content)
+                return store_bytes(content, self.writer, self.bases.reader)
             case ByKeys() | Conflicted():
                 raise ValueError(f"{decision.name} is undecided")
             case _:
                 assert_never(decision)
 
-    def _written(self, content: bytes) -> FileEntry:
-        at, chunks = 0, []
-        for size in cut_file(len(content)):
-            raw = content[at : at + size]
-            chunks.append(add_chunk(self.writer, self.bases.reader, raw, RAW_BYTES, ()))
-            at += size
-        return FileEntry(len(content), tuple(chunks))
+
+def _by_layout(models: tuple[Parts, Parts, Parts]) -> tuple[Parts, Parts]:
+    """The sides, that one first whose layout counts: theirs where only they laid the files out."""
+    base, ours, theirs = models
+    is_ours_kept = ours.manifest.layout == base.manifest.layout
+    return (theirs, ours) if is_ours_kept else (ours, theirs)
+
+
+def _check_paths(files: Collection[str]) -> None:
+    """Refuses twins on systems that ignore case, and a file where another one needs a folder."""
+    seen: dict[str, str] = {}
+    for path in sorted(files):
+        folders = [path[:at] for at, letter in enumerate(path) if letter == "/"]
+        for known in (seen.get(part.casefold()) for part in (path, *folders)):
+            if known:
+                raise ConflictError(
+                    f"{known!r} and {path!r}, each from one side, cannot lie in one folder",
+                    hint="rename one of them on its side, then merge again",
+                )
+        seen[path.casefold()] = path

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mgit.adding.chunking import Bases
+from mgit.adding.chunking import bases_among
 from mgit.digest import Digest
 from mgit.errors import MovedError
 from mgit.merging.carrying import Carrier
@@ -65,7 +65,7 @@ def keep(
     for node in (*sorted(task.sides), *((task.base,) if is_base_read else ())):
         task.complete_parts(node)
     with task.repository.store.writer(PackKind.CHUNKS) as writer:
-        bases = Bases(task.repository, task.history, task.edges())
+        bases = bases_among(task.repository, task.history, task.edges())
         parts = Carrier(writer, bases, progress).carry_out(settled.plan, models)
         with task.repository.writing():
             return _publish(task, settled, parts, writer)

@@ -10,6 +10,7 @@ from mgit.objects.checkpoint import (
     TensorEntry,
     Weights,
 )
+from mgit.objects.code import Check, Code, Gate, Level, Recipe, Severity
 from mgit.objects.dtypes import DTYPES, DType, Order
 from mgit.objects.encoding import KINDS, LIMITS, MetaObject, Unknown, decode, digest_of, encode
 from mgit.objects.entry import LEVEL, MAX_SUPERSEDED, Entry, Move
@@ -18,7 +19,18 @@ from mgit.objects.node import Edge, EdgeKind, Node
 from mgit.objects.packs import MAX_PACK_BYTES, PackId, PackKind
 from mgit.objects.root import Cut, Member, RepositoryRoot, Role
 from mgit.objects.signed import ENTRY_TYPE, ROOT_TYPE, STATEMENT_TYPE, Payload, Signature
-from mgit.objects.statement import ADOPTION, CREATION, NOTE, TAG, WITHDRAWAL, Statement, Subject
+from mgit.objects.statement import (
+    ADOPTION,
+    CREATION,
+    NOTE,
+    REGISTRATION,
+    SCORES,
+    TAG,
+    TEST_RESULT,
+    WITHDRAWAL,
+    Statement,
+    Subject,
+)
 
 __all__ = [
     "ADOPTION",
@@ -32,10 +44,15 @@ __all__ = [
     "MAX_PACK_BYTES",
     "MAX_SUPERSEDED",
     "NOTE",
+    "REGISTRATION",
     "ROOT_TYPE",
+    "SCORES",
     "STATEMENT_TYPE",
     "TAG",
+    "TEST_RESULT",
     "WITHDRAWAL",
+    "Check",
+    "Code",
     "Content",
     "Cut",
     "DType",
@@ -43,7 +60,9 @@ __all__ = [
     "EdgeKind",
     "Entry",
     "FileEntry",
+    "Gate",
     "Layout",
+    "Level",
     "Manifest",
     "Member",
     "MetaObject",
@@ -53,9 +72,11 @@ __all__ = [
     "PackId",
     "PackKind",
     "Payload",
+    "Recipe",
     "Ref",
     "RepositoryRoot",
     "Role",
+    "Severity",
     "Shard",
     "Signature",
     "Statement",

@@ -10,6 +10,7 @@ from mgit.digest import Digest
 from mgit.errors import FormatError
 from mgit.objects import fields
 from mgit.objects.checkpoint import CHUNK, Content, Layout, Manifest, Weights
+from mgit.objects.code import Check, Recipe
 from mgit.objects.entry import Entry
 from mgit.objects.fields import Ref
 from mgit.objects.node import Node
@@ -37,10 +38,11 @@ class Unknown:
         return self.fields
 
 
-MetaObject: TypeAlias = Weights | Content | Layout | Manifest | Node | Payload | Signature | Unknown
+_Plain: TypeAlias = Weights | Content | Layout | Manifest | Recipe | Check | Node | Signature
+MetaObject: TypeAlias = _Plain | Payload | Unknown
 
-_KINDS: dict[str, type[Weights | Content | Layout | Manifest | Node | Signature]] = {
-    kind.kind: kind for kind in (Weights, Content, Layout, Manifest, Node, Signature)
+_KINDS: dict[str, type[_Plain]] = {
+    kind.kind: kind for kind in (Weights, Content, Layout, Manifest, Recipe, Check, Node, Signature)
 }
 LIMITS = {Payload.kind: Payload.limit_bytes} | {
     name: kind.limit_bytes for name, kind in _KINDS.items()

@@ -9,6 +9,7 @@ from mgit.digest import Digest
 from mgit.errors import FormatError
 from mgit.objects import fields
 from mgit.objects.checkpoint import Manifest
+from mgit.objects.code import Recipe
 from mgit.objects.fields import Body, Ref
 
 
@@ -74,7 +75,7 @@ class Node:
 
     def keeps(self) -> set[Ref]:
         """Returns what must stay while this object stays."""
-        recipe = {Ref("recipe", self.recipe)} if self.recipe else set()
+        recipe = {Ref(Recipe.kind, self.recipe)} if self.recipe else set()
         return {
             Ref(Manifest.kind, self.manifest),
             *(Ref(Node.kind, e.parent) for e in self.edges),

@@ -18,6 +18,9 @@ TAG = "https://pypi.org/project/mgit-models/tag/v1"
 NOTE = "https://pypi.org/project/mgit-models/note/v1"
 ADOPTION = "https://pypi.org/project/mgit-models/adoption/v1"
 WITHDRAWAL = "https://pypi.org/project/mgit-models/withdrawal/v1"
+REGISTRATION = "https://pypi.org/project/mgit-models/check/v1"  # about a check
+SCORES = "https://pypi.org/project/mgit-models/scores/v1"
+TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
 
 Json = Mapping[str, object]
 

@@ -13,11 +13,13 @@ from mgit.objects import (
     ENTRY_TYPE,
     ROOT_TYPE,
     STATEMENT_TYPE,
+    Check,
     Entry,
     MetaObject,
     Node,
     PackId,
     Payload,
+    Recipe,
     RepositoryRoot,
     Signature,
     Statement,
@@ -27,7 +29,7 @@ from mgit.roots import accept_roots
 from mgit.signing import is_genuine
 from mgit.store import Store
 
-_KINDS = frozenset({Node.kind, Payload.kind, Signature.kind})
+_KINDS = frozenset({Node.kind, Recipe.kind, Check.kind, Payload.kind, Signature.kind})
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class History:
 
     Attributes:
         repository: Id of the repository whose names count here.
-        objects: Nodes, payloads and signatures, by digest.
+        objects: Nodes, recipes, checks, payloads and signatures, by digest.
         damaged: What could not be read, in words.
     """
 
@@ -49,6 +51,16 @@ class History:
     def nodes(self) -> Mapping[Digest, Node]:
         """Node id -> node."""
         return {d: obj for d, obj in self.objects.items() if isinstance(obj, Node)}
+
+    @cached_property
+    def recipes(self) -> Mapping[Digest, Recipe]:
+        """Digest -> recipe. One that a node cites may be absent: the node is none the worse."""
+        return {d: obj for d, obj in self.objects.items() if isinstance(obj, Recipe)}
+
+    @cached_property
+    def checks(self) -> Mapping[Digest, Check]:
+        """Digest -> check, whether registered or not."""
+        return {d: obj for d, obj in self.objects.items() if isinstance(obj, Check)}
 
     @cached_property
     def payloads(self) -> Mapping[Digest, Payload]:

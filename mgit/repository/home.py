@@ -8,6 +8,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
@@ -17,7 +18,7 @@ from mgit.digest import Digest
 from mgit.errors import NotFoundError, TrustError, UsageError
 from mgit.objects.grammar import check_label
 from mgit.signing import SigningKey
-from mgit.store.files import machine_errors, write_whole
+from mgit.store.files import locked, machine_errors, write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,24 @@ class Home:
         with machine_errors("writing what you trust"):
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_whole(path, tomli_w.dumps({"accepted-from": source}).encode())
+
+    def trusts_code(self, verbatim: Digest) -> bool:
+        """Returns whether this person lets source of that verbatim digest run."""
+        return isinstance(self._code().get(verbatim.hex()), dict)
+
+    def trust_code(self, verbatim: Digest, about: str) -> None:
+        """Lets source of that digest run from now on; ``about`` says what it is."""
+        if self.trusts_code(verbatim):
+            return  # when, and as what, it was first trusted stays
+        with machine_errors("writing what you trust"):
+            self.config.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with locked(self.config / "code.lock"), machine_errors("writing what you trust"):
+            since = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+            code = {**self._code(), verbatim.hex(): {"about": about, "since": since}}
+            write_whole(self.config / "code.toml", tomli_w.dumps(code).encode())
+
+    def _code(self) -> dict[str, object]:
+        return read_toml(self.config / "code.toml")
 
     def _trust_path(self, repository: Digest) -> Path:
         return self.config / "trust" / f"{repository.hex()}.toml"

@@ -71,7 +71,12 @@ class Parts:
 
 def read_parts(repository: Repository, node: Node) -> Parts:
     """Returns the parts of a node; AbsentError where its manifest is not here."""
-    manifest = repository.part(Manifest, node.manifest)
+    return parts_of(repository, node.manifest)
+
+
+def parts_of(repository: Repository, digest: Digest) -> Parts:
+    """Returns the parts that a manifest cites; AbsentError where they are not here."""
+    manifest = repository.part(Manifest, digest)
     content = repository.part(Content, manifest.content)
     layout = repository.part(Layout, manifest.layout)
     return Parts(manifest, content, layout, repository.part(Weights, content.weights))
@@ -79,8 +84,13 @@ def read_parts(repository: Repository, node: Node) -> Parts:
 
 def presence(repository: Repository, node: Node) -> Presence:
     """Returns how much of a node is here and can be decoded."""
+    return presence_of(repository, node.manifest)
+
+
+def presence_of(repository: Repository, manifest: Digest) -> Presence:
+    """Returns how much of what a manifest cites is here and can be decoded."""
     try:
-        parts = read_parts(repository, node)
+        parts = parts_of(repository, manifest)
     except (AbsentError, DamagedError):
         return Presence.NODE_ONLY
     catalog = repository.store.catalog

@@ -17,6 +17,7 @@ from mgit.errors import (
 )
 from mgit.intake import verified
 from mgit.objects import (
+    Check,
     Content,
     Layout,
     Manifest,
@@ -24,6 +25,7 @@ from mgit.objects import (
     Node,
     PackKind,
     Payload,
+    Recipe,
     Ref,
     Signature,
     Weights,
@@ -55,9 +57,9 @@ class Metadata:
         self._cache = Store(folder, folder)
 
     def unknown(self) -> dict[Ref, MetaObject]:
-        """Returns the nodes, payloads and signatures at the peer that are not here."""
+        """Returns the objects of which histories are made that are at the peer and not here."""
         places: dict[Ref, Place] = {}
-        for kind in (Node.kind, Payload.kind, Signature.kind):
+        for kind in (Recipe.kind, Check.kind, Node.kind, Payload.kind, Signature.kind):
             for place in self.peer.catalog.of_kind(kind):
                 if place.row.ref not in self.repository.store.catalog:
                     places.setdefault(place.row.ref, place)

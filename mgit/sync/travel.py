@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mgit.digest import Digest
 from mgit.intake import admissible
-from mgit.objects import CHUNK, KINDS, MetaObject, Node, Ref, digest_of
+from mgit.objects import CHUNK, KINDS, Check, MetaObject, Node, Recipe, Ref, digest_of
 from mgit.repository import History
 from mgit.store import Catalog, Cost, Place
 
@@ -16,7 +16,8 @@ class Travel:
 
     Attributes:
         nodes: Selected nodes: their manifests travel too, and weights if those are wanted.
-        objects: Entries, roots, statements with their signatures, and nodes; what is cited first.
+        objects: Entries, roots, statements with their signatures, nodes, and the recipes and checks
+            that those cite; what is cited first.
     """
 
     nodes: tuple[Digest, ...]
@@ -28,7 +29,8 @@ def travelling(history: History, selected: Iterable[Digest]) -> Travel:
 
     Always: every entry and root of this repository, the nodes of the selection and of all its
     ancestors with the statements about them, and the bare nodes of whatever names point to and of
-    their version ancestors, because names cannot be resolved without them.
+    their version ancestors, because names cannot be resolved without them. And what keys say about
+    checks, because whoever rebuilds a model has to know what is demanded of it.
     """
     lineage, names = history.lineage, history.names
     chosen = frozenset(selected) & history.nodes.keys()
@@ -37,7 +39,8 @@ def travelling(history: History, selected: Iterable[Digest]) -> Travel:
     for aside in names.aside().values():
         targets.update(*aside.values())
     bare = targets.union(*(lineage.version_ancestors(t) for t in targets)) & history.nodes.keys()
-    payloads = admissible(history) | {
+    steps = admissible(history)
+    payloads = {
         digest
         for digest, statement in history.statements.items()
         if any(subject.ref.digest in related for subject in statement.subjects)
@@ -46,8 +49,29 @@ def travelling(history: History, selected: Iterable[Digest]) -> Travel:
     objects: dict[Ref, MetaObject] = {}
     for node in lineage.topological(related | bare):
         objects[Ref(Node.kind, node)] = history.nodes[node]
-    objects.update(_signed(history, payloads))
-    return Travel(tuple(lineage.topological(chosen)), objects)
+    objects.update(_signed(history, steps | payloads | _about_checks(history, steps)))
+    return Travel(tuple(lineage.topological(chosen)), _described(history, objects) | objects)
+
+
+def _about_checks(history: History, steps: Iterable[Digest]) -> set[Digest]:
+    """Returns the statements about checks that a key made in one of these steps of its own."""
+    entries = history.ledger.entries
+    claimed = {(entries[d].key, said) for d in steps if d in entries for said in entries[d].claims}
+    return {
+        said
+        for key, said in claimed
+        if said in history.statements
+        and any(subject.ref.kind == Check.kind for subject in history.statements[said].subjects)
+        and key in history.signers(said)
+    }
+
+
+def _described(history: History, objects: Mapping[Ref, MetaObject]) -> dict[Ref, MetaObject]:
+    """Returns the recipes and checks that ``objects`` cite, as far as they are here."""
+    kinds = {Recipe.kind, Check.kind}
+    cited = {ref for obj in objects.values() for ref in obj.keeps() if ref.kind in kinds}
+    found = {ref: history.objects.get(ref.digest) for ref in sorted(cited)}
+    return {ref: obj for ref, obj in found.items() if obj and obj.kind == ref.kind}
 
 
 def _signed(history: History, payloads: Iterable[Digest]) -> Iterator[tuple[Ref, MetaObject]]:

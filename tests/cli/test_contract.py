@@ -25,6 +25,9 @@ DAY = (
     ("stats", "stats"),
     ("diff", "diff base legal"),
     ("merge", "merge base legal --into both"),
+    ("build", "build own --parent base --recipe recipes:same --executor inline"),
+    ("reproduce", "reproduce own --executor inline"),
+    ("trust code", "trust code own"),
     ("export", "export base out"),
     ("tag", "tag base prod"),
     ("note", "note base good"),
@@ -54,6 +57,14 @@ DAY = (
     ("backfill", "backfill base copy"),
     ("remote remove", "remote remove copy"),
 )
+RECIPES = """
+import mgit
+
+
+@mgit.recipe
+def same(parents):
+    return dict(parents["base"].arrays())
+"""
 KEY = "ed25519:" + "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
 
 
@@ -70,6 +81,7 @@ def settled(alice: Terminal) -> Terminal:
 
 
 def day(alice: Terminal, more: str) -> Iterator[tuple[str, Ran]]:
+    (alice.folder / "recipes.py").write_text(RECIPES)
     for name, line in DAY:
         words = line.format(alice.checkpoint(0), alice.checkpoint(1), key=KEY)
         yield name, alice.run(f"{words} {more}")
@@ -97,7 +109,7 @@ def test_quiet_leaves_only_answers(alice: Terminal) -> None:
 
     assert talking == {
         *("log", "ls", "show", "status", "stats", "diff", "op log", "verify", "fsck", "whoami"),
-        *("key list", "trust list", "remote list"),
+        *("key list", "trust list", "remote list", "reproduce", "trust code"),
     }
 
 

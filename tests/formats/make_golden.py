@@ -1,7 +1,8 @@
 """Makes the golden files: what version 1 writes. If one changes, the format has changed.
 
-Everything in them is fixed, the key too. Run from the root of the project, with its folders
-``.`` and ``remotes`` on the path: ``python -m tests.formats.make_golden``.
+What came later has files and a pack of its own beside the old ones. Everything in them is fixed,
+the key too. Run from the root of the project, with its folders ``.`` and ``remotes`` on the path:
+``python -m tests.formats.make_golden``.
 """
 
 import shutil
@@ -18,22 +19,28 @@ from mgit.objects import (
     CHUNK,
     DTYPES,
     NOTE,
+    Check,
+    Code,
     Content,
     Cut,
     Edge,
     EdgeKind,
     Entry,
     FileEntry,
+    Gate,
     Layout,
+    Level,
     Manifest,
     Member,
     MetaObject,
     Move,
     Node,
     PackKind,
+    Recipe,
     Ref,
     RepositoryRoot,
     Role,
+    Severity,
     Shard,
     Statement,
     Subject,
@@ -152,6 +159,27 @@ OBJECTS: dict[str, MetaObject] = {
         "sketch", frozenset({Ref(CHUNK, bytes_id) for bytes_id in ids("raw")}), (1, 1.0)
     ),
 }
+RECIPE = Recipe(
+    Code(
+        "tools.train:finetune",
+        Digest.of(b"a source"),
+        0,
+        {"lr": 1e-4, "steps": 100, "layers": (0, -1), "options": {"warm": True, "name": "é ∅"}},
+        2**64 - 1,
+        {"train": Digest.of(b"a data set"), "dev": Digest.of(b"another")},
+        Level.TOLERANT,
+    ),
+    "student.a",
+)
+CHECK = Check(
+    Code("mgit.checks:accuracy", None, 1, {}, None, {}, Level.BITWISE),
+    (
+        Gate("no_worse_than", {"versus": "previous", "metric": "mrr", "margin": 0.01}),
+        Gate("at_least", {"metric": "mrr", "value": -0.0}),
+    ),
+    Severity.WARN,
+)
+LATER: dict[str, MetaObject] = {"recipe": RECIPE, "check": CHECK}
 SUMMARY: Value = {"chunks": ((digest_of(MANIFEST), (Digest.of(b"a pack"),)),)}
 
 
@@ -163,8 +191,8 @@ def body_of(chunk: Chunk) -> bytes:
     return planes.encode(chunk.raw, dtype) if chunk.codec is PLANES else chunk.raw
 
 
-def add_all_objects(writer: PackWriter) -> None:
-    for obj in OBJECTS.values():
+def add_all(writer: PackWriter, objects: dict[str, MetaObject]) -> None:
+    for obj in objects.values():
         data = encode(obj)
         writer.add(Ref(obj.kind, Digest.of(data)), data, raw_bytes=len(data))
 
@@ -182,19 +210,22 @@ def main() -> None:
     shutil.rmtree(GOLDEN, ignore_errors=True)
     bodies = {name: body_of(chunk) for name, chunk in CHUNKS.items()}
     for folder, contents in (
-        ("objects", {name: encode(obj) for name, obj in OBJECTS.items()}),
+        ("objects", {name: encode(obj) for name, obj in (OBJECTS | LATER).items()}),
         ("bodies", bodies),
     ):
         (GOLDEN / folder).mkdir(parents=True)
         for name, content in contents.items():
             (GOLDEN / folder / name).write_bytes(content)
     with PackWriter(PackKind.META, GOLDEN / "packs") as meta:
-        add_all_objects(meta)
+        add_all(meta, OBJECTS)
         meta.finish(SUMMARY)
+    with PackWriter(PackKind.META, GOLDEN / "packs") as later:
+        add_all(later, LATER)
+        later.finish()
     with PackWriter(PackKind.CHUNKS, GOLDEN / "packs") as chunks:
         add_all_chunks(chunks, bodies)
         chunks.finish()
-    for pack in (*meta.finished, *chunks.finished):
+    for pack in (*meta.finished, *later.finished, *chunks.finished):
         pack.path.rename(GOLDEN / "packs" / f"{pack.pack.hex()}.{pack.index.kind.value}")
         pack.file.close()
 

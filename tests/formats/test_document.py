@@ -2,7 +2,8 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,15 +17,24 @@ from mgit.objects import (
     CHUNK,
     DTYPES,
     KINDS,
+    Check,
+    Code,
     Content,
+    Gate,
     Layout,
+    Level,
     Manifest,
+    MetaObject,
     Node,
     Payload,
+    Recipe,
+    Severity,
     Signature,
     Weights,
+    code,
     encode,
     encoding,
+    statement,
 )
 from mgit.objects.dtypes import cut
 from mgit.store import format as packs
@@ -38,7 +48,7 @@ BLOCKS = {
 
 def vectors(name: str) -> list[list[str]]:
     """The lines of a block, each cut at its last columns of ``|``."""
-    width = {"planes": 2, "fast": 3}.get(name, 1)
+    width = {"planes": 2, "fast": 3, "forms": 3}.get(name, 1)
     return [[part.strip() for part in line.rsplit("|", width)] for line in BLOCKS[name]]
 
 
@@ -66,10 +76,67 @@ def test_what_the_document_refuses_is_refused(_why: str, octets: str) -> None:
         canonical.decode(bytes.fromhex(octets), limit_bytes=100)
 
 
-def test_an_object_has_the_bytes_in_the_document() -> None:
-    ((_, octets),) = vectors("object")
+ZERO = Digest(bytes(32))
+PRUNING = Code("mgit.recipes:prune", None, 1, {"amount": 0.5}, None, {}, Level.BITWISE)
+SCORING = Code("tools:accuracy", ZERO, 0, {}, 0, {"test": ZERO}, Level.TOLERANT)
+AT_LEAST = Gate("at_least", {"metric": "accuracy", "value": 1})
+EXAMPLES: dict[str, MetaObject] = {
+    "content": Content(ZERO, {}),
+    "recipe": Recipe(PRUNING),
+    "check": Check(SCORING, (AT_LEAST,), Severity.BLOCK),
+}
 
-    assert encode(Content(Digest(bytes(32)), {})) == bytes.fromhex(octets)
+
+@pytest.mark.parametrize(("kind", "octets"), vectors("object"))
+def test_an_object_has_the_bytes_in_the_document(kind: str, octets: str) -> None:
+    assert encode(EXAMPLES[kind]) == bytes.fromhex(octets)
+
+
+FORMS: dict[str, Callable[[str], object]] = {
+    "function": lambda text: replace(PRUNING, function=text),
+    "argument": lambda text: (replace(PRUNING, arguments={text: 1}), Gate("g", {text: 1})),
+}
+
+
+@pytest.mark.parametrize(("what", "pattern", "good", "bad"), vectors("forms"))
+def test_a_form_is_the_one_in_the_document(what: str, pattern: str, good: str, bad: str) -> None:
+    for text in good.split():
+        assert re.fullmatch(pattern, text, re.ASCII)
+        FORMS[what](text)
+    for text in bad.split():
+        assert not re.fullmatch(pattern, text, re.ASCII)
+        with pytest.raises(FormatError):
+            FORMS[what](text)
+
+
+def test_code_has_the_fields_in_the_document_and_no_others() -> None:
+    table = DOCUMENT[DOCUMENT.index("| key of *code* |") :].split("\n\n")[0]
+
+    documented = re.findall(r"(?m)^\| `(\w+)` \|", table)
+
+    assert sorted(documented) == sorted(PRUNING.value())
+    assert f"inside more than {code.MAX_NESTING} arrays" in table
+
+
+def test_the_levels_and_severities_are_those_in_the_document() -> None:
+    (levels,) = re.findall(r"\| `level` \| text, how far a second run agrees: (.*) \|", DOCUMENT)
+    (severities,) = re.findall(r"- `severity`, of a check that fails: (.*)\.", DOCUMENT)
+
+    assert re.findall(r"`(\w+)`", levels) == [level.value for level in Level]
+    assert re.findall(r"`(\w+)`", severities) == [severity.value for severity in Severity]
+
+
+def test_the_predicate_types_are_those_in_the_document() -> None:
+    lines = DOCUMENT[DOCUMENT.index("| predicate type |") :].split("\n\n")[0].splitlines()
+    names = [name for line in lines for name in re.findall(r"`([^`]+)`", line.split("|")[1])]
+
+    documented = {n if ":" in n else f"https://pypi.org/project/mgit-models/{n}" for n in names}
+
+    assert documented == {
+        value
+        for name, value in vars(statement).items()
+        if name.isupper() and not name.startswith("_") and str(value).startswith("https://")
+    }
 
 
 def test_the_pre_authentication_bytes_are_those_in_the_document() -> None:
@@ -128,8 +195,8 @@ def test_the_table_of_types_is_the_one_in_the_code() -> None:
 
 
 def test_the_table_of_kinds_is_the_one_in_the_code() -> None:
-    sizes = {"64 MiB": 64 << 20, "4 MiB": 4 << 20, "4,096": 4096}
-    kinds = (Weights, Content, Layout, Manifest, Node, Payload, Signature)
+    sizes = {"64 MiB": 64 << 20, "4 MiB": 4 << 20, "1 MiB": 1 << 20, "4,096": 4096}
+    kinds = (Weights, Content, Layout, Manifest, Recipe, Check, Node, Payload, Signature)
 
     documented = {row[0].strip("`"): sizes[row[1]] for row in tables() if row[1] in sizes}
 

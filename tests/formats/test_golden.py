@@ -6,20 +6,25 @@ import msgpack
 import pytest
 
 from mgit import canonical
+from mgit.canonical import Value
+from mgit.digest import Digest
 from mgit.errors import FormatError
-from mgit.objects import CHUNK, PackKind, Ref, Signature, decode, digest_of, encode
+from mgit.objects import CHUNK, MetaObject, PackKind, Ref, Signature, decode, digest_of, encode
 from mgit.signing import is_genuine
-from mgit.store import PackWriter, Store
+from mgit.store import PackIndex, PackWriter, Store
 from tests.formats.make_golden import (
     CHUNKS,
     ENTRY,
     GOLDEN,
     KEY,
+    LATER,
     OBJECTS,
     SUMMARY,
-    add_all_objects,
+    add_all,
     body_of,
 )
+
+EVERY_OBJECT = OBJECTS | LATER
 
 
 def golden(*path: str) -> bytes:
@@ -34,21 +39,21 @@ def golden_store(tmp_path: Path) -> Store:
 
 
 def test_there_is_a_golden_file_for_everything() -> None:
-    assert {path.name for path in (GOLDEN / "objects").iterdir()} == OBJECTS.keys()
+    assert {path.name for path in (GOLDEN / "objects").iterdir()} == EVERY_OBJECT.keys()
     assert {path.name for path in (GOLDEN / "bodies").iterdir()} == CHUNKS.keys()
 
 
-@pytest.mark.parametrize("name", OBJECTS)
+@pytest.mark.parametrize("name", EVERY_OBJECT)
 def test_an_old_object_means_what_it_meant(name: str) -> None:
-    assert decode(golden("objects", name)) == OBJECTS[name]
+    assert decode(golden("objects", name)) == EVERY_OBJECT[name]
 
 
-@pytest.mark.parametrize("name", OBJECTS)
+@pytest.mark.parametrize("name", EVERY_OBJECT)
 def test_an_object_is_written_as_it_was(name: str) -> None:
-    assert encode(OBJECTS[name]) == golden("objects", name)
+    assert encode(EVERY_OBJECT[name]) == golden("objects", name)
 
 
-@pytest.mark.parametrize("name", sorted(OBJECTS.keys() - {"unknown"}))
+@pytest.mark.parametrize("name", sorted(EVERY_OBJECT.keys() - {"unknown"}))
 def test_a_keep_list_that_is_not_what_the_fields_cite_is_refused(name: str) -> None:
     kind, kept, fields = msgpack.unpackb(golden("objects", name))
     another = ["node", bytes(32)]
@@ -86,24 +91,25 @@ def test_a_body_written_today_decodes_to_the_same_chunk(name: str) -> None:
 def test_the_old_packs_give_every_object_and_chunk(tmp_path: Path) -> None:
     store = golden_store(tmp_path)
 
-    found = {name: decode(store.reader.object(_ref(name))) for name in OBJECTS}
+    found = {name: decode(store.reader.object(_ref(name))) for name in EVERY_OBJECT}
     chunks = {name: store.reader.chunk(chunk.digest) for name, chunk in CHUNKS.items()}
 
-    assert found == OBJECTS
+    assert found == EVERY_OBJECT
     assert chunks == {name: chunk.raw for name, chunk in CHUNKS.items()}
     assert store.unready == {}
 
 
 def test_the_rows_of_the_old_packs_are_as_they_were(tmp_path: Path) -> None:
-    indexes = {index.kind: index for index in golden_store(tmp_path).catalog.packs.values()}
+    indexes = golden_store(tmp_path).catalog.packs.values()
+    old, later = sorted(
+        (index for index in indexes if index.kind is PackKind.META), key=len, reverse=True
+    )
+    (chunks,) = (index for index in indexes if index.kind is PackKind.CHUNKS)
 
-    meta = [(row.ref, row.codec, row.bases) for row in indexes[PackKind.META].rows()]
-    chunks = [(row.ref, row.codec, row.bases) for row in indexes[PackKind.CHUNKS].rows()]
-
-    assert meta == [(_ref(name), 0, ()) for name in OBJECTS]
-    assert indexes[PackKind.META].summary() == SUMMARY
-    assert indexes[PackKind.CHUNKS].summary() == {}
-    assert chunks == [
+    assert rows(old) == [(_ref(name), 0, ()) for name in OBJECTS]
+    assert rows(later) == [(_ref(name), 0, ()) for name in LATER]
+    assert (old.summary(), later.summary(), chunks.summary()) == (SUMMARY, {}, {})
+    assert rows(chunks) == [
         (
             Ref(CHUNK, chunk.digest),
             chunk.codec.number,
@@ -113,14 +119,23 @@ def test_the_rows_of_the_old_packs_are_as_they_were(tmp_path: Path) -> None:
     ]
 
 
-def test_a_metadata_pack_is_written_as_it_was(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("objects", "summary"), [(OBJECTS, SUMMARY), (LATER, {})], ids=["old", "later"]
+)
+def test_a_metadata_pack_is_written_as_it_was(
+    tmp_path: Path, objects: dict[str, MetaObject], summary: Value
+) -> None:
     with PackWriter(PackKind.META, tmp_path) as writer:
-        add_all_objects(writer)
-        (pack,) = writer.finish(SUMMARY)
+        add_all(writer, objects)
+        (pack,) = writer.finish(summary)
 
         with pack.file:
             assert pack.path.read_bytes() == golden("packs", f"{pack.pack.hex()}.meta")
 
 
+def rows(index: PackIndex) -> list[tuple[Ref, int, tuple[Digest, ...]]]:
+    return [(row.ref, row.codec, row.bases) for row in index.rows()]
+
+
 def _ref(name: str) -> Ref:
-    return Ref(OBJECTS[name].kind, digest_of(OBJECTS[name]))
+    return Ref(EVERY_OBJECT[name].kind, digest_of(EVERY_OBJECT[name]))

@@ -12,17 +12,22 @@ from mgit.objects import (
     MAX_SUPERSEDED,
     NOTE,
     STATEMENT_TYPE,
+    Check,
+    Code,
     Content,
     Edge,
     EdgeKind,
     FileEntry,
     Layout,
+    Level,
     Member,
     MetaObject,
     Move,
     Node,
     Payload,
+    Recipe,
     Role,
+    Severity,
     Shard,
     Signature,
     Statement,
@@ -41,6 +46,10 @@ ZERO = Digest(bytes(32))
 
 def of_file(path: str, size: int, chunks: int) -> Content:
     return Content(ZERO, {path: FileEntry(size, (ZERO,) * chunks)})
+
+
+def given(argument: str) -> Code:
+    return Code("a:b", None, 1, {"a": argument}, None, {}, Level.BITWISE)
 
 
 def of_tensor(dtype: str, shape: tuple[int, ...], chunks: int) -> Weights:
@@ -129,11 +138,13 @@ def test_a_statement_that_is_no_statement_is_refused(document: bytes) -> None:
         (lambda n: Payload("x", bytes(n), frozenset()), 4 << 20),
         (lambda n: Unknown("sketch", frozenset(), bytes(n)), 4 << 20),
         (lambda n: Node(ZERO, frozenset(), None, "o" * n, ""), 4 << 20),
+        (lambda n: Recipe(given("o" * n)), 1 << 20),
+        (lambda n: Check(given("o" * n), (), Severity.INFO), 1 << 20),
         pytest.param(
             lambda n: Layout((Shard("s", bytes(n), ()),), {}), 64 << 20, marks=pytest.mark.slow
         ),
     ],
-    ids=["payload", "unknown", "node", "layout"],
+    ids=["payload", "unknown", "node", "recipe", "check", "layout"],
 )
 def test_an_object_may_be_as_large_as_its_limit(
     small: Callable[[int], MetaObject], large: int

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save
 
+from mgit.adding.layout import new_shard
 from mgit.combine import METHODS
 from mgit.errors import UsageError
 from mgit.merging.configs import Clashing, Joined, join
-from mgit.merging.layout import new_shard
 from mgit.merging.rules import parse_method, parse_rules
 from mgit.objects import DTYPES, TensorEntry
 

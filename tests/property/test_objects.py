@@ -18,22 +18,28 @@ from mgit.objects import (
     KINDS,
     NOTE,
     ROOT_TYPE,
+    Check,
+    Code,
     Content,
     Cut,
     Edge,
     EdgeKind,
     Entry,
     FileEntry,
+    Gate,
     Layout,
+    Level,
     Manifest,
     Member,
     MetaObject,
     Move,
     Node,
     Payload,
+    Recipe,
     Ref,
     RepositoryRoot,
     Role,
+    Severity,
     Shard,
     Signature,
     Statement,
@@ -45,7 +51,17 @@ from mgit.objects import (
     encode,
 )
 from mgit.objects.dtypes import cut, cut_file
-from tests.formats.make_golden import CONTENT, ENTRY, LAYOUT, MANIFEST, NODE, ROOT, WEIGHTS
+from tests.formats.make_golden import (
+    CHECK,
+    CONTENT,
+    ENTRY,
+    LAYOUT,
+    MANIFEST,
+    NODE,
+    RECIPE,
+    ROOT,
+    WEIGHTS,
+)
 from tests.formats.messages import VALUES, loose
 
 digests = st.binary(min_size=32, max_size=32).map(Digest)
@@ -55,7 +71,7 @@ texts = st.text(max_size=12)
 paths = st.from_regex(r"[a-b]{1,3}(/[a-z.]{0,2}[x-z]){0,2}", fullmatch=True)
 names = st.from_regex(r"[a-z0-9]{1,4}(/[a-z0-9][a-z0-9_-]{0,2}){0,2}", fullmatch=True)
 labels = st.sampled_from(["alice", "b", "v1x", "ci-7"])
-kinds = st.sampled_from([*sorted(KINDS), "recipe", "sketch"])
+kinds = st.sampled_from([*sorted(KINDS), "sketch"])
 refs = st.builds(Ref, kinds, digests)
 nonces = st.binary(max_size=16)
 levels = st.integers(0, 3)
@@ -130,11 +146,53 @@ def roots(draw: st.DrawFn) -> RepositoryRoot:
     )
 
 
+identifiers = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,4}", fullmatch=True)
+plain_values: st.SearchStrategy[Value] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | texts,
+    lambda inner: (
+        st.lists(inner, max_size=3).map(tuple) | st.dictionaries(texts, inner, max_size=3)
+    ),
+    max_leaves=6,
+).filter(lambda value: depth_of(value) <= 8)
+arguments = st.dictionaries(identifiers, plain_values, max_size=3)
+seeds = st.none() | st.integers(0, 2**64 - 1)
+
+
+def depth_of(value: Value) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, tuple) else ()
+    return max((1 + depth_of(item) for item in inner), default=0)
+
+
+@st.composite
+def codes(draw: st.DrawFn) -> Code:
+    modules = st.lists(identifiers, min_size=1, max_size=3).map(".".join)
+    source, revision = draw(
+        st.tuples(digests, st.just(0)) | st.tuples(st.none(), st.integers(1, 2**64 - 1))
+    )
+    return Code(
+        f"{draw(modules)}:{draw(identifiers)}",
+        source,
+        revision,
+        draw(arguments),
+        draw(seeds),
+        draw(st.dictionaries(labels, digests, max_size=2)),
+        draw(st.sampled_from(Level)),
+    )
+
+
+gates = st.lists(st.builds(Gate, identifiers, arguments), max_size=2).map(tuple)
+
 OBJECTS: dict[str, st.SearchStrategy[MetaObject]] = {
     "weights": st.builds(Weights, st.dictionaries(texts, tensors(), max_size=3)),
     "content": st.builds(Content, digests, file_maps),
     "layout": st.builds(Layout, st.lists(shards, max_size=2).map(tuple), file_maps),
     "manifest": st.builds(Manifest, digests, file_maps, digests),
+    "recipe": st.builds(Recipe, codes(), st.sampled_from(["", "student", "task_1.b-2"])),
+    "check": st.builds(Check, codes(), gates, st.sampled_from(Severity)),
     "node": st.builds(
         Node, digests, st.frozensets(edges, max_size=3), st.none() | digests, texts, texts
     ),
@@ -256,7 +314,8 @@ def test_every_other_way_to_write_an_object_is_refused(
 
 
 PAYLOADS = {ENTRY_TYPE: ENTRY.payload(), ROOT_TYPE: ROOT.payload()}
-FIELDS = {found.kind: sorted(found.body()) for found in (NODE, CONTENT, LAYOUT, MANIFEST, WEIGHTS)}
+DESCRIBED = (NODE, CONTENT, LAYOUT, MANIFEST, WEIGHTS, RECIPE, CHECK)
+FIELDS = {found.kind: sorted(found.body()) for found in DESCRIBED}
 
 
 @FEWER
@@ -273,6 +332,30 @@ def test_fields_of_any_sort_are_an_object_or_refused(data: st.DataObject) -> Non
         return
 
     assert encode(found) == octets
+
+
+@given(st.data(), st.sampled_from([RECIPE, CHECK]))
+def test_code_of_any_sort_is_code_or_refused(data: st.DataObject, obj: Recipe | Check) -> None:
+    known = obj.code.value()
+    changed = {**known, data.draw(st.sampled_from(sorted(known))): data.draw(VALUES | arguments)}
+    octets = canonical.encode((obj.kind, (), {**obj.body(), "code": changed}))
+    try:
+        found = decode(octets)
+    except FormatError:
+        return
+
+    assert encode(found) == octets
+
+
+@given(codes(), st.integers())
+def test_what_can_be_made_can_be_read_again(code: Code, number: int) -> None:
+    for change in ({"seed": number}, {"revision": number}, {"arguments": {"a": number}}):
+        try:
+            recipe = Recipe(replace(code, **change))
+        except FormatError:
+            continue
+
+        assert decode(encode(recipe)) == recipe
 
 
 @FEWER

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-_MODULES = ("models", "looking", "differences", "merging", "edits", "people", "peers")
+_MODULES = ("models", "looking", "differences", "merging", "edits", "people", "making", "peers")
 
 
 def load() -> None:

@@ -1,10 +1,9 @@
-"""How the files of a merged model are laid out: as on one side, or one new file. Pure."""
+"""How the files of a model made here are laid out: as in a model it comes from, or anew. Pure."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import count
 
-from mgit.errors import ConflictError
 from mgit.objects import DTYPES, Layout, Shard, TensorEntry
 from mgit.objects.dtypes import size_bytes
 from mgit.repository import Parts
@@ -19,35 +18,26 @@ _ORDER = (
 _ALIGNMENT = 8
 
 
-def layout_of(
-    tensors: Tensors, files: Collection[str], models: tuple[Parts, Parts, Parts]
-) -> Layout:
-    """Returns the layout of a merged model.
+def layout_of(tensors: Tensors, files: Collection[str], models: Sequence[Parts]) -> Layout:
+    """Returns the layout of a model.
 
-    That of ours if it fits: the same tensors, types and shapes. That of theirs is tried first where
-    only theirs laid the files out anew. If neither fits: one file, as the safetensors library would
-    write it.
+    That of the first of ``models`` that fits: the same tensors, types and shapes. If none fits: one
+    file, as the safetensors library would write it.
 
     Args:
         tensors: What is to be laid out.
         files: Paths of the model's other files.
-        models: Base, ours, theirs.
-
-    Raises:
-        ConflictError: Files that cannot lie in one folder.
+        models: What it comes from, the likeliest first.
     """
-    _check_paths(files)
-    base, ours, theirs = models
-    is_ours_kept = ours.manifest.layout == base.manifest.layout
-    for side in (theirs, ours) if is_ours_kept else (ours, theirs):
-        paths = {shard.path for shard in side.layout.shards} | side.layout.files.keys()
-        if _kinds(side.weights.tensors) == _kinds(tensors) and paths.isdisjoint(files):
-            return side.layout
+    for model in models:
+        paths = {shard.path for shard in model.layout.shards} | model.layout.files.keys()
+        if _kinds(model.weights.tensors) == _kinds(tensors) and paths.isdisjoint(files):
+            return model.layout
     if not tensors:
         return Layout((), {})
     taken = {path.casefold() for path in files}
     path = next(path for path in _paths() if path not in taken)
-    return Layout((new_shard(path, tensors, _format((ours, theirs))),), {})
+    return Layout((new_shard(path, tensors, _format(models)),), {})
 
 
 def new_shard(path: str, tensors: Tensors, metadata: Mapping[str, str]) -> Shard:
@@ -64,20 +54,6 @@ def new_shard(path: str, tensors: Tensors, metadata: Mapping[str, str]) -> Shard
     return Shard(path, written + b" " * (-len(written) % _ALIGNMENT), tuple(order))
 
 
-def _check_paths(files: Collection[str]) -> None:
-    """Refuses twins on systems that ignore case, and a file where another one needs a folder."""
-    seen: dict[str, str] = {}
-    for path in sorted(files):
-        folders = [path[:at] for at, letter in enumerate(path) if letter == "/"]
-        for known in (seen.get(part.casefold()) for part in (path, *folders)):
-            if known:
-                raise ConflictError(
-                    f"{known!r} and {path!r}, each from one side, cannot lie in one folder",
-                    hint="rename one of them on its side, then merge again",
-                )
-        seen[path.casefold()] = path
-
-
 def _kinds(tensors: Tensors) -> dict[str, tuple[str, tuple[int, ...]]]:
     return {name: (entry.dtype, entry.shape) for name, entry in tensors.items()}
 
@@ -87,12 +63,12 @@ def _paths() -> Iterator[str]:
     yield from (f"model-{number}.safetensors" for number in count(2))
 
 
-def _format(sides: Sequence[Parts]) -> dict[str, str]:
-    """Which framework wrote the sides: what loaders ask for, transformers refuses a file without.
+def _format(models: Sequence[Parts]) -> dict[str, str]:
+    """Which framework wrote them: what loaders ask for, transformers refuses a file without.
 
     Whatever else stands in that place is about the old file.
     """
-    for shard in (shard for side in sides for shard in side.layout.shards):
+    for shard in (shard for model in models for shard in model.layout.shards):
         match json.loads(shard.header).get("__metadata__"):
             case {"format": str(written_by)}:
                 return {"format": written_by}

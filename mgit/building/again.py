@@ -1,0 +1,127 @@
+"""The recipe of a node, to be run again: what is recorded, whose code it is, what is in the way.
+
+What runs is the source that travelled with the node, never what lies in some folder now. Whoever
+signed for it, it runs only if this person trusts exactly these files.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from mgit.building.data import find_data
+from mgit.building.environment import environment
+from mgit.building.work import Parent, Work, by_role
+from mgit.digest import Digest
+from mgit.errors import AbsentError, MgitError, NotFoundError, TrustError
+from mgit.objects import CREATION, Code, Recipe
+from mgit.provenance import Provenance
+from mgit.repository import History, Repository
+from mgit.source import Source, find_source, source_from
+
+
+def recipe_of(history: History, node: Digest) -> Recipe | None:
+    """Returns the recipe of a node; None where it has none, or where that is not here."""
+    digest = history.nodes[node].recipe
+    return history.recipes.get(digest) if digest else None
+
+
+def sources_of(history: History, node: Digest) -> list[Source]:
+    """Returns the sources that came with a node and are what its recipe records, any signer's."""
+    recipe = recipe_of(history, node)
+    found = {
+        source.verbatim: source
+        for source in _claimed_sources(history, node)
+        if recipe and source.normalised == recipe.code.source
+    }
+    return list(found.values())
+
+
+def _claimed_sources(history: History, node: Digest) -> Iterator[Source]:
+    for claim in Provenance(history).about(node, CREATION):
+        match claim.statement.predicate:
+            case {"buildDefinition": {"resolvedDependencies": list(listed)}}:
+                source = source_from(listed)
+                if source:
+                    yield source
+            case _:
+                continue
+
+
+def trusted_source(
+    repository: Repository, history: History, node: Digest, title: str
+) -> Source | None:
+    """Returns the source that runs when a node is made again; None for a recipe of mgit.
+
+    Raises:
+        NotFoundError: The node has no recipe.
+        AbsentError: The source of its recipe is not here.
+        TrustError: This person has not trusted it.
+    """
+    recipe = recipe_of(history, node)
+    if recipe is None:
+        raise NotFoundError(
+            f"{title} has no recipe: it was added as it is", hint=f"mgit show {title}"
+        )
+    if recipe.code.source is None:
+        return None
+    found = sources_of(history, node)
+    if not found:
+        raise AbsentError(f"the source of {recipe.code.function} did not come with {title}")
+    trusted = [source for source in found if repository.home.trusts_code(source.verbatim)]
+    if not trusted:
+        raise TrustError(
+            f"{recipe.code.function}, which made {title}, is code that you have not trusted",
+            hint=f"read it, then: mgit trust code {title}",
+        )
+    return trusted[0]
+
+
+def is_changed_on_disk(code: Code, roots: Sequence[Path]) -> bool:
+    """Returns whether the function's source in a person's folders is no longer what is recorded."""
+    if code.source is None:
+        return False
+    try:
+        return find_source(code.function, roots).normalised != code.source
+    except NotFoundError:
+        return False  # it does not lie here: what is recorded is all there is
+    except MgitError:
+        return True  # it does, and can no longer be read
+
+
+def work_again(
+    repository: Repository,
+    history: History,
+    outputs: Mapping[str, Digest],
+    parents: Sequence[Parent],
+    *,
+    timeout_s: float | None = None,
+) -> Work:
+    """Returns the run that makes nodes again, on other parents maybe.
+
+    Args:
+        repository: Where.
+        history: What it holds.
+        outputs: Output of the recipe -> the node that it made.
+        parents: What it is given now.
+        timeout_s: Longest time it may take.
+
+    Raises:
+        NotFoundError, AbsentError, TrustError: See ``trusted_source``, ``find_data``.
+    """
+    node = next(iter(outputs.values()))
+    source = trusted_source(repository, history, node, node.short)
+    recipe = recipe_of(history, node)
+    if recipe is None:
+        raise ValueError(f"{node.short} has no recipe")
+    threads = 1
+    return Work(
+        code=recipe.code,
+        outputs=tuple(sorted(outputs)),
+        parents=by_role(list(parents)),
+        source=source,
+        environment=environment(source, threads=threads),
+        data=find_data(repository, recipe.code.data),
+        related=tuple(history.nodes[old].manifest for old in outputs.values()),
+        operation=history.nodes[node].operation,
+        threads=threads,
+        timeout_s=timeout_s,
+    )

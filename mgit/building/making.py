@@ -1,0 +1,112 @@
+"""Runs a recipe on an executor, and looks at what came of it."""
+
+import json
+from dataclasses import dataclass
+from enum import Enum
+from typing import assert_never
+
+from mgit.building.results import Made, Results
+from mgit.building.work import Work
+from mgit.building.working import job_of
+from mgit.digest import Digest
+from mgit.errors import RunError
+from mgit.execution import Done, Executor, Finished, Lost, LostReason, Raised
+from mgit.repository import Presence, Repository, presence_of
+
+# What torch and the kernel say where memory ends; the first is the class of numpy's error too.
+_MEMORY = ("MemoryError", "OutOfMemoryError", "DefaultCPUAllocator: can't allocate memory")
+
+
+class FailureKind(Enum):
+    """Why a run made nothing."""
+
+    RAISED = "failed"
+    TIMED_OUT = "timed out"
+    OUT_OF_MEMORY = "out of memory"
+    CRASHED = "crashed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A run that made nothing.
+
+    Attributes:
+        kind: Why.
+        message: What happened, in a line.
+        hint: What to do; may be empty.
+        trace: Where in the recipe; may be empty.
+    """
+
+    kind: FailureKind
+    message: str
+    hint: str = ""
+    trace: str = ""
+
+
+def result_of(repository: Repository, work: Work, done: Done) -> Made | Failure:
+    """Returns what a job made, after looking whether all of it is really in the store."""
+    match done.outcome:
+        case Finished(result):
+            return _made(repository, work, done, json.loads(result))
+        case Raised() | Lost():
+            return failure_of(done)
+        case _:
+            assert_never(done.outcome)
+
+
+def failure_of(done: Done) -> Failure:
+    """Returns why a job that did not finish made nothing."""
+    match done.outcome:
+        case Raised(error, message, hint, trace):
+            if any(sign in f"{error} {message}" for sign in _MEMORY):
+                return Failure(FailureKind.OUT_OF_MEMORY, message or error, hint, trace)
+            told = message if error == RunError.__name__ else f"{error}: {message}".rstrip(": ")
+            return Failure(FailureKind.RAISED, told, hint, trace)
+        case Lost(LostReason.TIMED_OUT, detail):
+            return Failure(FailureKind.TIMED_OUT, detail, "allow more: --timeout SECONDS")
+        case Lost(LostReason.CANCELLED, detail):
+            return Failure(FailureKind.CANCELLED, detail)
+        case Lost(_, detail):
+            return Failure(FailureKind.CRASHED, detail)
+        case Finished():
+            raise ValueError(f"job {done.job} finished")
+        case _:
+            assert_never(done.outcome)
+
+
+def make(repository: Repository, work: Work, results: Results, executor: Executor) -> Made:
+    """Returns the result of running it now.
+
+    Raises:
+        RunError: The run made nothing.
+    """
+    name = work.action.hex()
+    log = repository.folder / "work" / "logs" / f"{name}.log"
+    executor.submit(job_of(repository, work, id=name, log=log))
+    done = executor.wait()
+    if done is None:
+        raise ValueError("an executor that waits without end gave nothing")
+    result = result_of(repository, work, done)
+    if isinstance(result, Failure):
+        raise RunError(
+            f"{work.code.function} {result.kind.value}: {result.message}",
+            hint=result.hint or f"what it printed: {log}",
+        )
+    results.keep(work.action, result)
+    return result
+
+
+def _made(
+    repository: Repository, work: Work, done: Done, told: dict[str, object]
+) -> Made | Failure:
+    match told:
+        case {"outputs": dict(outputs), "started": str(started), "finished": str(finished)}:
+            manifests = {o: Digest.from_text(found["manifest"]) for o, found in outputs.items()}
+        case _:
+            return Failure(FailureKind.CRASHED, f"the worker gave back {told!r:.80}")
+    repository.store.refresh()  # what the worker wrote
+    for output in work.outputs:
+        if presence_of(repository, manifests[output]) is not Presence.COMPLETE:
+            return Failure(FailureKind.CRASHED, "the worker did not store what it says it made")
+    return Made(manifests, work.environment, started, finished, round(done.duration_s, 3))

@@ -1,0 +1,126 @@
+"""One run of a check on one model: as a job, in a worker, and what came of it."""
+
+import json
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from mgit.building import (
+    Failure,
+    context_in,
+    failure_of,
+    find_data,
+    function_in,
+    keyless,
+    options_for,
+)
+from mgit.checks.known import KnownScores, code_key
+from mgit.checks.registering import Registered
+from mgit.checks.returned import measured_from
+from mgit.checks.scores import Measured, from_json, to_json
+from mgit.checks.subjects import Weighed
+from mgit.digest import Digest
+from mgit.errors import AbsentError, TrustError
+from mgit.execution import Done, Finished, Job
+from mgit.loading import LoadedModel
+from mgit.objects import Code
+from mgit.repository import Repository, parts_of
+from mgit.source import Source, materialise
+
+_RUN = "mgit.checks.measuring:run"
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A check that is to be run on a model.
+
+    Attributes:
+        code: What runs.
+        source: Its source; None for a check of mgit.
+        model: The model.
+        content: Its content id.
+    """
+
+    code: Code
+    source: Source | None
+    model: Weighed
+    content: Digest
+
+    @property
+    def id(self) -> str:
+        """What its job is called: the same model and code, the same job."""
+        return f"check-{code_key(self.code).hex()[:24]}-{self.content.hex()[:24]}"
+
+
+def measurement(repository: Repository, check: Registered, model: Weighed) -> Measurement:
+    """Returns the run of a check on a model.
+
+    Raises:
+        TrustError: This person has not trusted its code.
+        AbsentError: Its source, or the model, is not here.
+    """
+    if model.content is None:
+        raise AbsentError(f"{model.title} is not here", hint=f"mgit backfill {model.title}")
+    if check.check.code.source is None:
+        return Measurement(check.check.code, None, model, model.content)
+    if check.source is None:
+        raise AbsentError(f"the source of the check {check.name} is not here", hint="mgit fetch")
+    if not repository.home.trusts_code(check.source.verbatim):
+        raise TrustError(
+            f"the check {check.name} is code that you have not trusted",
+            hint=f"read it, then: mgit trust code --check {check.name}",
+        )
+    return Measurement(check.check.code, check.source, model, model.content)
+
+
+def job_of(repository: Repository, measured: Measurement, *, timeout_s: float | None = None) -> Job:
+    """Returns the job that runs a check; AbsentError where its data are not here."""
+    folder, code = repository.folder / "work", measured.code
+    data = find_data(repository, code.data)
+    source = measured.source and {
+        "folder": str(materialise(measured.source, folder / "source")),
+        "verbatim": measured.source.verbatim.hex(),
+    }
+    described = {
+        "repository": str(repository.folder),
+        "cache": str(repository.home.cache),
+        "source": source,
+        "function": code.function,
+        "arguments": dict(code.arguments),
+        "seed": code.seed,
+        "data": {name: str(path) for name, path in data.items()},
+        "manifest": measured.model.manifest.hex(),
+        "threads": 1,
+        "work": str(folder / "checks" / measured.id),
+    }
+    log = folder / "logs" / f"{measured.id}.log"
+    return Job(measured.id, _RUN, json.dumps(described), str(log), timeout_s=timeout_s)
+
+
+def run(argument: str) -> str:
+    """Runs a check; called by a worker.
+
+    Args:
+        argument: What ``job_of`` wrote.
+
+    Returns:
+        JSON of what was measured: ``scores.to_json``.
+    """
+    asked = json.loads(argument)
+    repository = Repository.at(Path(asked["repository"]), keyless(Path(asked["cache"])))
+    manifest = Digest.from_text(asked["manifest"])
+    with ExitStack() as opened:
+        function = opened.enter_context(function_in(asked))
+        context = opened.enter_context(context_in(asked))
+        model = opened.enter_context(
+            LoadedModel(repository, manifest, parts_of(repository, manifest))
+        )
+        returned = function(model, **options_for(function, asked, context))
+        return json.dumps(to_json(measured_from(returned)))
+
+
+def measured_in(done: Done) -> Measured | Failure:
+    """Returns what a job measured, or why it did not."""
+    if isinstance(done.outcome, Finished):
+        return from_json(json.loads(done.outcome.result))
+    return failure_of(done)
