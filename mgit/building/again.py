@@ -7,6 +7,8 @@ signed for it, it runs only if this person trusts exactly these files.
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from mgit.building.asking import revision_of
+from mgit.building.calling import check_shipped
 from mgit.building.data import find_data
 from mgit.building.environment import environment
 from mgit.building.work import Parent, Work, by_role
@@ -15,7 +17,7 @@ from mgit.errors import AbsentError, MgitError, NotFoundError, TrustError
 from mgit.objects import CREATION, Code, Recipe
 from mgit.provenance import Provenance
 from mgit.repository import History, Repository
-from mgit.source import Source, find_source, source_from
+from mgit.source import Source, find_source, shipped, source_from
 
 
 def recipe_of(history: History, node: Digest) -> Recipe | None:
@@ -53,8 +55,9 @@ def trusted_source(
 
     Raises:
         NotFoundError: The node has no recipe.
-        AbsentError: The source of its recipe is not here.
-        TrustError: This person has not trusted it.
+        AbsentError: The source of its recipe is not here, or that revision is not in this mgit.
+        TrustError: This person has not trusted it; or it has no source and mgit ships no such
+            function.
     """
     recipe = recipe_of(history, node)
     if recipe is None:
@@ -62,6 +65,7 @@ def trusted_source(
             f"{title} has no recipe: it was added as it is", hint=f"mgit show {title}"
         )
     if recipe.code.source is None:
+        _check_revision(recipe.code)
         return None
     found = sources_of(history, node)
     if not found:
@@ -73,6 +77,16 @@ def trusted_source(
             hint=f"read it, then: mgit trust code {title}",
         )
     return trusted[0]
+
+
+def _check_revision(code: Code) -> None:
+    check_shipped(code.function)
+    here = revision_of(shipped(code.function))
+    if here != code.revision:
+        raise AbsentError(
+            f"revision {code.revision} of {code.function} is not in this mgit, which has {here}",
+            hint="install the mgit that made it",
+        )
 
 
 def is_changed_on_disk(code: Code, roots: Sequence[Path]) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mgit.building.calling import SHIPPED
 from mgit.building.data import given_data
 from mgit.building.environment import environment
 from mgit.building.work import BASE, Parent, Work, by_role
@@ -15,8 +16,6 @@ from mgit.objects.grammar import check_label
 from mgit.repository import History, Repository, require_complete
 from mgit.selection import Selection
 from mgit.source import OPAQUE, REQUIRED, Described, Source, describe, find_source, shipped
-
-SHIPPED = "mgit.recipes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +126,7 @@ def code_of(repository: Repository, function: Function, request: Request) -> Cod
         return Code(
             function=function.name,
             source=function.source.normalised if function.source else None,
-            revision=0 if function.source else _revision(described),
+            revision=0 if function.source else revision_of(described),
             arguments=_arguments(function, request.arguments),
             seed=(request.seed or 0) if described.takes_seed else None,
             data=given_data(repository, request.data),
@@ -169,7 +168,8 @@ def _plain(name: str, value: object) -> Value:
             )
 
 
-def _revision(described: Described) -> int:
+def revision_of(described: Described) -> int:
+    """Returns the revision that the mark of a shipped function gives."""
     revision = described.options.get("revision")
     return revision if isinstance(revision, int) else 1
 

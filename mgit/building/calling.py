@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from mgit.digest import Digest
+from mgit.errors import TrustError
+from mgit.objects.grammar import printable
 from mgit.repository import Home
 from mgit.source import loaded
+
+SHIPPED = "mgit.recipes"  # the module of all functions that run without source
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +40,26 @@ def function_in(asked: Any) -> AbstractContextManager[Callable[..., object]]:
     """Returns the function of a job, imported from the files whose digest the job says.
 
     Raises:
-        TrustError: They are other files by now.
+        TrustError: They are other files by now; or there are none, and it is no function of mgit.
     """
     if asked["source"]:
         place, verbatim = Path(asked["source"]["folder"]), asked["source"]["verbatim"]
         return loaded(place, Digest.from_text(verbatim), asked["function"])
-    module, _, name = asked["function"].partition(":")
-    return nullcontext(getattr(import_module(module), name))
+    check_shipped(asked["function"])
+    return nullcontext(getattr(import_module(SHIPPED), asked["function"].partition(":")[2]))
+
+
+def check_shipped(function: str) -> None:
+    """Raises TrustError unless mgit ships a function that came without source.
+
+    Whoever wrote the recipe chose the name: of all that Python can import, only these may run.
+    """
+    module, _, name = function.partition(":")
+    if module != SHIPPED or name not in import_module(SHIPPED).__all__:
+        raise TrustError(
+            f"{printable(function)} has no source, and this mgit ships no such function",
+            hint="a newer mgit may: mgit --version",
+        )
 
 
 @contextmanager

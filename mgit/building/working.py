@@ -19,7 +19,7 @@ from mgit.errors import RunError
 from mgit.execution import Job
 from mgit.loading import LoadedModel
 from mgit.objects import digest_of
-from mgit.repository import Repository, now, parts_of
+from mgit.repository import Presence, Repository, now, parts_of, presence_of
 from mgit.source import materialise
 
 _RUN = "mgit.building.working:run"
@@ -107,13 +107,19 @@ def _model(repository: Repository, manifest: Digest) -> LoadedModel:
 def _store(repository: Repository, asked: Any, returned: object) -> dict[str, Stored]:
     results = _results(asked["outputs"], returned)
     models = [parts_of(repository, Digest.from_text(manifest)) for _, manifest in asked["parents"]]
-    others = [parts_of(repository, Digest.from_text(manifest)) for manifest in asked["related"]]
-    related = [model.weights for model in (*models, *others)]
+    others = [Digest.from_text(manifest) for manifest in asked["related"]]
+    found = [parts_of(repository, m) for m in others if _is_described(repository, m)]
+    related = [model.weights for model in (*models, *found)]
     first = models[0] if models else None
     return {
         output: store_result(repository, result, first, related)
         for output, result in results.items()
     }
+
+
+def _is_described(repository: Repository, manifest: Digest) -> bool:
+    """Whether it can serve as a base; else the result is stored without that one."""
+    return presence_of(repository, manifest) is not Presence.NODE_ONLY
 
 
 def _results(outputs: list[str], returned: object) -> Mapping[str, object]:

@@ -14,7 +14,7 @@ from mgit.building import (
     keyless,
     options_for,
 )
-from mgit.checks.known import KnownScores, code_key
+from mgit.checks.known import code_key
 from mgit.checks.registering import Registered
 from mgit.checks.returned import measured_from
 from mgit.checks.scores import Measured, from_json, to_json
@@ -48,8 +48,13 @@ class Measurement:
 
     @property
     def id(self) -> str:
-        """What its job is called: the same model and code, the same job."""
-        return f"check-{code_key(self.code).hex()[:24]}-{self.content.hex()[:24]}"
+        """What its job is called."""
+        return id_of(self.code, self.content)
+
+
+def id_of(code: Code, content: Digest) -> str:
+    """Returns what the job is called that runs this code on this model."""
+    return f"check-{code_key(code).hex()[:24]}-{content.hex()[:24]}"
 
 
 def measurement(repository: Repository, check: Registered, model: Weighed) -> Measurement:

@@ -82,8 +82,8 @@ class Subjects:
             published,
             node.type,
             frozenset(above | ({published} if published else set())),
-            self._all(node.parents(EdgeKind.VERSION)),
-            self._all(node.parents(EdgeKind.PROVENANCE)),
+            self.weighed(node.parents(EdgeKind.VERSION)),
+            self.weighed(node.parents(EdgeKind.PROVENANCE)),
         )
 
     def is_for(self, check: Registered, subject: Subject) -> bool:
@@ -103,7 +103,8 @@ class Subjects:
                 self._selected[check.on] = frozenset()
         return self._selected[check.on]
 
-    def _all(self, nodes: Iterable[Digest]) -> tuple[Weighed, ...]:
+    def weighed(self, nodes: Iterable[Digest]) -> tuple[Weighed, ...]:
+        """Returns the nodes that are here as models to compare with."""
         here = self.history.nodes
         return tuple(
             self._weighed(self.selection.title(node), here[node]) for node in nodes if node in here

@@ -14,7 +14,7 @@ from mgit.errors import MgitError
 
 EXIT_CODES: Mapping[int, str] = {
     0: "done",
-    1: 'the answer is "no": different, or a conflict is left',
+    1: 'the answer is "no": different, a test failed, a conflict is left',
     2: "wrong usage",
     3: "somebody else moved it: look, and run again",
     4: "not found, or not here",

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from mgit.checks import Report
 from mgit.digest import Digest
 from mgit.merging.carrying import join_files, measure_conflicts
 from mgit.merging.keeping import Settled, keep
-from mgit.merging.outcome import Clean, Conflict, NeedsTest, Outcome, outcome_of
+from mgit.merging.outcome import Conflict, Outcome, outcome_of
 from mgit.merging.plan import Plan, make_plan
 from mgit.merging.rules import parse_rules
 from mgit.merging.task import task_of
@@ -29,6 +30,7 @@ class Merge:
         is_new: Whether that node was made; else one side had the result already.
         is_aside: The key has no role here: the name shows up as ``@label/name``.
         stored_bytes: Bytes of the chunk packs that were written for it.
+        report: What the checks said of a result that needs a test; None: it was not tested.
     """
 
     ours: Digest
@@ -41,6 +43,7 @@ class Merge:
     is_new: bool = False
     is_aside: bool = False
     stored_bytes: int = 0
+    report: Report | None = None
 
 
 def merge(
@@ -54,14 +57,16 @@ def merge(
     base: str = "",
     is_dry_run: bool = False,
     is_untested_allowed: bool = False,
+    executor: str = "process",
     message: str = "",
     progress: Progress = silent,
 ) -> Merge:
     """Merges two models, by what each changed since their common ancestor.
 
     What only one side changed is taken. A tensor that both changed takes a method. Nothing moves
-    where a conflict is left, or where the result combines both sides and nobody allowed that
-    untested; the outcome says so. No weights are read but those of tensors that are combined, and
+    where a conflict is left. A result that combines both sides has to pass the checks that are for
+    it, those for its sides and their base among them; where there is none it is not kept, unless
+    somebody allowed that. No weights are read but those of tensors that are combined, and
     of those in conflict, to say how far the sides moved.
 
     Args:
@@ -75,6 +80,7 @@ def merge(
         base: Selector of the common ancestor; empty: the lowest one.
         is_dry_run: Whether only the outcome is wanted. It is found without reading any weights.
         is_untested_allowed: Whether a result that needs a test is kept without one.
+        executor: Where checks run: ``inline``, ``process`` or ``ray``.
         message: Why, in words.
         progress: Is told how far the reading is.
 
@@ -94,23 +100,15 @@ def merge(
     if isinstance(outcome, Conflict) and not is_dry_run:
         plan = measure_conflicts(plan, reader, progress)
     found = Merge(task.ours, task.theirs, task.base, task.name, plan, outcome)
-    if is_dry_run or not _may_be_kept(outcome, is_untested_allowed=is_untested_allowed):
+    if is_dry_run or isinstance(outcome, Conflict):
         return found
-    kept = keep(task, models, Settled(plan, outcome, rules, message), progress)
+    tester = None if is_untested_allowed else executor
+    kept = keep(task, models, Settled(plan, outcome, rules, message, tester), progress)
     return replace(
         found,
         node=kept.node,
         is_new=kept.is_new,
         is_aside=kept.is_aside,
         stored_bytes=kept.stored_bytes,
+        report=kept.report,
     )
-
-
-def _may_be_kept(outcome: Outcome, *, is_untested_allowed: bool) -> bool:
-    match outcome:
-        case Clean():
-            return True
-        case NeedsTest():
-            return is_untested_allowed
-        case Conflict():
-            return False

@@ -6,13 +6,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from mgit.digest import Digest
-from mgit.objects import CREATION, NOTE, TAG, WITHDRAWAL
+from mgit.objects import CREATION, NOTE, SCORES, TAG, TEST_RESULT, WITHDRAWAL
 from mgit.provenance import Claim
 from mgit.repository import Parts, Repository
 from mgit.viewing.past import ParentLink, creation_facts, parent_links
 from mgit.viewing.view import Person, View
 
-_WORDS = {CREATION: "creation", TAG: "tag", NOTE: "note", WITHDRAWAL: "withdrawal"}
+_WORDS = {
+    CREATION: "creation",
+    TAG: "tag",
+    NOTE: "note",
+    TEST_RESULT: "test",
+    SCORES: "scores",
+    WITHDRAWAL: "withdrawal",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,5 +190,9 @@ def _in_short(predicate: Mapping[str, object]) -> str:
             return text
         case {"buildDefinition": {"externalParameters": {"operation": str(text)}}}:
             return text
+        case {"result": str(text), "configuration": [{"name": str(check)}]}:
+            return f"{check}: {text.lower()}"
+        case {"measured": {"scores": dict(scores)}}:
+            return ", ".join(f"{name} {score:.4g}" for name, score in scores.items())
         case _:
             return ""

@@ -140,3 +140,11 @@ def test_a_value_may_be_nested_as_deep_as_its_limit_wherever_it_stands() -> None
 def test_code_that_could_not_be_read_again_cannot_be_made(field: str, value: object) -> None:
     with pytest.raises(FormatError):
         replace(RECIPE.code, **{field: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"a": [1]}, {"a": float("inf")}, {"a": 2**64}, {"a": {1: 2}}, {"a": "\ud800"}]
+)
+def test_a_gate_that_could_not_be_read_again_cannot_be_made(arguments: dict[str, Value]) -> None:
+    with pytest.raises(FormatError):
+        Gate("at_least", arguments)

@@ -2,7 +2,17 @@
 
 from importlib import import_module
 
-_MODULES = ("models", "looking", "differences", "merging", "edits", "people", "making", "peers")
+_MODULES = (
+    "models",
+    "looking",
+    "differences",
+    "merging",
+    "edits",
+    "people",
+    "making",
+    "checking",
+    "peers",
+)
 
 
 def load() -> None:

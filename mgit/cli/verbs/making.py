@@ -181,13 +181,13 @@ def roots() -> tuple[Path, ...]:
 @verb(
     "trust code",
     "mgit trust code search",
-    "mgit trust code search --digest 9f8e7d6c5b4a",
+    "mgit trust code 'search@v2' --json",
     of=trust,
 )
 def trust_code(
     selector: Selected,
     digest: Annotated[
-        str, typer.Option(metavar="HEX", help="What you have read: no question is asked.")
+        str, typer.Option(metavar="HEX", help="All 64 digits of what you have read: no question.")
     ] = "",
 ) -> Page:
     """Shows the source of a model's recipe, and asks whether it may run here.
@@ -201,10 +201,10 @@ def trust_code(
     code = code_of_node(repository, selector)
     shown = tuple(_source(code))
     wanted = digest.removeprefix("sha256:")
-    is_meant = len(wanted) >= 12 and code.verbatim.hex().startswith(wanted)
+    is_meant = code.verbatim.hex() == wanted  # all of it: two sources can share a short beginning
     if digest and not is_meant:
         raise TrustError(
-            f"the source is {code.verbatim.short}, not {digest}", hint=f"mgit trust code {selector}"
+            f"the source is {code.verbatim.hex()}, not {digest}", hint=f"mgit trust code {selector}"
         )
     is_trusted = is_meant or code.is_trusted or _is_agreed(shown)
     if is_trusted:
@@ -216,7 +216,7 @@ def trust_code(
         done=(end,),
         advice=()
         if is_trusted
-        else (f"having read it: mgit trust code {selector} --digest {code.verbatim.short}",),
+        else (f"having read it: mgit trust code {selector} --digest {code.verbatim.hex()}",),
         exit_code=0 if is_trusted else _NOT_TRUSTED,
     )
 

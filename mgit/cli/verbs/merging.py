@@ -11,11 +11,13 @@ from mgit.cli.grouping import grouped
 from mgit.cli.page import Block, Cell, Page, Styled, Table, counted, line, record, size, titled
 from mgit.cli.progress import progress
 from mgit.cli.session import session
+from mgit.cli.verbs.checking import told
+from mgit.cli.verbs.making import ExecutorKind
 from mgit.cli.verbs.words import names_beginning
 
 if TYPE_CHECKING:
     from mgit.combine import Statistics
-    from mgit.merging import FileDecision, Merge, Outcome, TensorDecision
+    from mgit.merging import FileDecision, Merge, TensorDecision
     from mgit.repository import Repository
 
 _NO = 1
@@ -58,6 +60,7 @@ def merge(
     is_untested_allowed: Annotated[
         bool, typer.Option("--no-test", help="Keep a result of both sides untested.")
     ] = False,
+    executor: ExecutorKind = "process",
     message: Annotated[
         str, typer.Option("-m", "--message", metavar="TEXT", help="Why, in words.")
     ] = "",
@@ -65,7 +68,7 @@ def merge(
     """Merges what two models changed since their common ancestor.
 
     What only one side changed is taken. What both changed takes a method. Exits 1, and moves
-    nothing, if a conflict is left, or if the result combines both sides and is not tested.
+    nothing, if a conflict is left, or if a result of both sides does not pass the checks for it.
     """
     from mgit.merging import merge
 
@@ -81,6 +84,7 @@ def merge(
             base=base,
             is_dry_run=is_dry_run,
             is_untested_allowed=is_untested_allowed,
+            executor=executor,
             message=message,
             progress=advance,
         )
@@ -88,14 +92,12 @@ def merge(
     options = [word for name, value in given.items() if value for word in (name, value)]
     options += [word for text in strategies or () for word in ("--strategy", text)]
     again = shlex.join(["mgit", "merge", a, b, *options])
-    return _page(repository, merged, again, is_dry_run=is_dry_run, is_untested=is_untested_allowed)
+    return _page(repository, merged, again, is_dry_run=is_dry_run)
 
 
-def _page(
-    repository: "Repository", merged: "Merge", again: str, *, is_dry_run: bool, is_untested: bool
-) -> Page:
-    kind, sentence = _verdict(merged.outcome, is_untested=is_untested)
-    is_refused = kind == "conflict" or (kind == "needs-test" and not is_untested)
+def _page(repository: "Repository", merged: "Merge", again: str, *, is_dry_run: bool) -> Page:
+    kind, sentence = _verdict(merged)
+    is_refused = merged.node is None and not (is_dry_run and kind == "clean")
     told = (*_decisions(merged), *_end(repository, merged, sentence))
     return Page(
         _document(merged, kind, is_dry_run=is_dry_run),
@@ -106,21 +108,26 @@ def _page(
     )
 
 
-def _verdict(outcome: "Outcome", *, is_untested: bool) -> tuple[str, str]:
+def _verdict(merged: "Merge") -> tuple[str, str]:
     from mgit.merging import Clean, Conflict, NeedsTest
 
-    match outcome:
+    match merged.outcome:
         case Clean(side):
             return "clean", f"clean: in all that counts, the result is {side.value}"
         case NeedsTest():
-            wants = "is untested" if is_untested else "wants testing"
-            return "needs-test", f"needs a test: the result combines both sides and {wants}"
+            return "needs-test", f"needs a test: the result combines both sides{_test(merged)}"
         case Conflict(tensors, files):
             amounts = [counted(len(tensors), "tensor")] if tensors else []
             amounts += [counted(len(files), "file")] if files else []
             return "conflict", f"conflict: {' and '.join(amounts)} to decide; nothing moved"
         case _:
-            assert_never(outcome)
+            assert_never(merged.outcome)
+
+
+def _test(merged: "Merge") -> str:
+    if merged.report:
+        return " and passed" if merged.report.is_ok else "; it did not pass, nothing moved"
+    return " and wants testing" if merged.node is None else " and is untested"
 
 
 def _advice(merged: "Merge", again: str) -> tuple[str, ...]:
@@ -128,8 +135,13 @@ def _advice(merged: "Merge", again: str) -> tuple[str, ...]:
 
     plan = merged.decisions
     left = [d for d in (*plan.tensors, *plan.files) if isinstance(d, Conflicted)]
+    if merged.report:
+        return (f"try another method, or keep it in spite of the test: {again} --no-test",)
     if not left:
-        return (f"keep it without a test: {again} --no-test",)
+        return (
+            "no check is for it: mgit check add MOD:FN --on SEL",
+            f"or keep it without a test: {again} --no-test",
+        )
     one = shlex.quote(f"{left[0].name}=ours")
     choose = f"choose a side, ours, theirs or base: {again} --strategy {one}"
     if any(decision.reason is Reason.EDITED for decision in plan.tensors if decision in left):
@@ -139,6 +151,8 @@ def _advice(merged: "Merge", again: str) -> tuple[str, ...]:
 
 def _end(repository: "Repository", merged: "Merge", sentence: str) -> Iterator[Block]:
     yield line(sentence)
+    if merged.report:
+        yield from told(merged.report)
     if merged.node is None:
         return
     did = f"stored {size(merged.stored_bytes)}" if merged.is_new else "was there already"

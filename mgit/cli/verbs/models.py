@@ -80,7 +80,7 @@ def add(
         typer.Option(metavar="GLOB", help="Leave such files out; repeatable."),
     ] = None,
 ) -> Page:
-    """Adds a checkpoint as a new model, or as the next version of one."""
+    """Adds a checkpoint as a model, or as its next version."""
     from mgit.adding import Description, add
 
     description = Description(
@@ -126,7 +126,7 @@ def export(
         Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet.")
     ],
 ) -> Page:
-    """Writes the checkpoint of a model, byte for byte as it was added."""
+    """Writes a checkpoint, byte for byte as it was added."""
     from mgit.adding import export
 
     target = session().path(folder)
