@@ -26,14 +26,22 @@ class Selection:
     """The facts that selectors ask for, and how a node is called, in one repository."""
 
     def __init__(
-        self, repository: Repository, history: History, *, takes_all_sides: bool = False
+        self,
+        repository: Repository,
+        history: History,
+        *,
+        takes_all_sides: bool = False,
+        takes_all_versions: bool = False,
     ) -> None:
         """Takes a repository and what it held when its history was read.
 
-        A conflicted name is an error, or stands for all its sides (in a filter of what to fetch).
+        A conflicted name is an error, or stands for all its sides (in a filter of what to fetch). A
+        name stands for what it points to now, or for that with all its older versions (in what a
+        check is for: it is for a model, and goes on being so when the model changes).
         """
         self._repository = repository
         self._takes_all_sides = takes_all_sides
+        self._takes_all_versions = takes_all_versions
         self._history = history
         self.provenance = Provenance(history)
 
@@ -82,7 +90,11 @@ class Selection:
                 f"{text!r} is a conflicted name: {', '.join(sides)}",
                 hint=f"say which one, or settle it: mgit resolve {text} --pick {sides[0]}",
             )
-        return self._here(targets) or self._by_id(text)
+        return self._meant(self._here(targets)) or self._by_id(text)
+
+    def _meant(self, targets: frozenset[Digest]) -> frozenset[Digest]:
+        here = self._history.nodes.keys()
+        return self._line(targets) & here if self._takes_all_versions else targets
 
     def _here(self, targets: Iterable[Digest]) -> frozenset[Digest]:
         absent = [target for target in targets if target not in self._history.nodes]
@@ -161,7 +173,7 @@ class Selection:
         """Returns name -> targets: here, or at a remote when it was last asked."""
         names = self._names_at(remote) if remote else self._history.names
         here = self._history.nodes.keys()
-        return {name: frozenset(names.resolve(name) & here) for name in names.names()}
+        return {n: self._meant(frozenset(names.resolve(n) & here)) for n in names.names()}
 
     def _names_at(self, remote: str) -> Names:
         heads: list[Digest] = []

@@ -16,7 +16,7 @@ from mgit.digest import Digest
 from mgit.errors import AbsentError, MgitError, NotFoundError, TrustError
 from mgit.objects import CREATION, Code, Recipe
 from mgit.provenance import Provenance
-from mgit.repository import History, Repository
+from mgit.repository import History, Presence, Repository, presence_of
 from mgit.source import Source, find_source, shipped, source_from
 
 
@@ -127,6 +127,7 @@ def work_again(
     if recipe is None:
         raise ValueError(f"{node.short} has no recipe")
     threads = 1
+    before = [history.nodes[old].manifest for old in outputs.values()]
     return Work(
         code=recipe.code,
         outputs=tuple(sorted(outputs)),
@@ -134,7 +135,7 @@ def work_again(
         source=source,
         environment=environment(source, threads=threads),
         data=find_data(repository, recipe.code.data),
-        related=tuple(history.nodes[old].manifest for old in outputs.values()),
+        related=tuple(m for m in before if presence_of(repository, m) is not Presence.NODE_ONLY),
         operation=history.nodes[node].operation,
         threads=threads,
         timeout_s=timeout_s,

@@ -163,6 +163,7 @@ def parse_gate(text: str) -> Gate:
         raise UsageError(f"a gate of {len(text):,} characters", hint=_EXAMPLE)
     try:
         name, args, keywords = _parse_call(text)
+    # All that ast.literal_eval is documented to raise.
     except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError) as error:
         raise UsageError(f"{printable(text)!r} is no gate: {error}", hint=_EXAMPLE) from error
     return gate_from_call(name, args, keywords)

@@ -54,11 +54,19 @@ class Subject:
 
 @dataclass(slots=True)
 class Subjects:
-    """The models of one repository as subjects, and which checks are for them."""
+    """The models of one repository as subjects, and which checks are for them.
+
+    Attributes:
+        repository: Where they are.
+        history: What it holds.
+        selection: What a person means by a selector.
+        models: The same, but that a name stands for all versions of the model.
+    """
 
     repository: Repository
     history: History
     selection: Selection
+    models: Selection
     _selected: dict[str, frozenset[Digest]] = field(default_factory=dict)
 
     def of_node(self, node: Digest) -> Subject:
@@ -98,7 +106,7 @@ class Subjects:
         """Returns what a check's selector selects now; nothing where it makes no sense any more."""
         if check.on not in self._selected:
             try:
-                self._selected[check.on] = self.selection.nodes(check.on)
+                self._selected[check.on] = self.models.nodes(check.on)
             except MgitError:  # a name that is gone: shown by ``mgit check list``
                 self._selected[check.on] = frozenset()
         return self._selected[check.on]
@@ -120,4 +128,5 @@ class Subjects:
 
 def subjects(repository: Repository, history: History) -> Subjects:
     """Returns the subjects of a repository as its history stands."""
-    return Subjects(repository, history, Selection(repository, history, takes_all_sides=True))
+    models = Selection(repository, history, takes_all_sides=True, takes_all_versions=True)
+    return Subjects(repository, history, Selection(repository, history), models)

@@ -28,6 +28,10 @@ DAY = (
     ("build", "build own --parent base --recipe recipes:same --executor inline"),
     ("reproduce", "reproduce own --executor inline"),
     ("trust code", "trust code own"),
+    ("check add", "check add recipes:sound --on base"),
+    ("check list", "check list"),
+    ("test", "test own --executor inline"),
+    ("check remove", "check remove sound"),
     ("export", "export base out"),
     ("tag", "tag base prod"),
     ("note", "note base good"),
@@ -64,6 +68,11 @@ import mgit
 @mgit.recipe
 def same(parents):
     return dict(parents["base"].arrays())
+
+
+@mgit.check
+def sound(model):
+    return {"tensors": len(model.arrays())}
 """
 KEY = "ed25519:" + "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
 
@@ -109,7 +118,7 @@ def test_quiet_leaves_only_answers(alice: Terminal) -> None:
 
     assert talking == {
         *("log", "ls", "show", "status", "stats", "diff", "op log", "verify", "fsck", "whoami"),
-        *("key list", "trust list", "remote list", "reproduce", "trust code"),
+        *("key list", "trust list", "remote list", "reproduce", "trust code", "check list", "test"),
     }
 
 

@@ -53,7 +53,8 @@ def test_what_needs_a_test_is_refused(alice: Terminal) -> None:
         needs a test: the result combines both sides and wants testing
     """)
     assert ran.err == shown("""
-        keep it without a test: mgit merge legal qa --method task_arithmetic --no-test
+        no check is for it: mgit check add MOD:FN --on SEL
+        or keep it without a test: mgit merge legal qa --method task_arithmetic --no-test
     """)
 
 

@@ -11,6 +11,7 @@ _MODULES = (
     "people",
     "making",
     "checking",
+    "cascading",
     "peers",
 )
 

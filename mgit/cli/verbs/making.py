@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from mgit.cli.application import verb
 from mgit.cli.page import Block, Page, Styled, line, record, size, titled
 from mgit.cli.session import session
 from mgit.cli.verbs.people import trust
-from mgit.cli.verbs.words import Selected, pairs, wrong_usage
+from mgit.cli.verbs.words import Selected, names_beginning, pairs, wrong_usage
 
 if TYPE_CHECKING:
     from mgit.building import Built, Code
@@ -181,42 +182,50 @@ def roots() -> tuple[Path, ...]:
 @verb(
     "trust code",
     "mgit trust code search",
-    "mgit trust code 'search@v2' --json",
+    "mgit trust code --check no-flips --json",
     of=trust,
 )
 def trust_code(
-    selector: Selected,
+    selector: Annotated[
+        str,
+        typer.Argument(
+            metavar="[SEL]", help="A model made by code.", autocompletion=names_beginning
+        ),
+    ] = "",
+    check: Annotated[
+        str, typer.Option("--check", metavar="C", help="A check, instead of a model.")
+    ] = "",
     digest: Annotated[
         str, typer.Option(metavar="HEX", help="All 64 digits of what you have read: no question.")
     ] = "",
 ) -> Page:
-    """Shows the source of a model's recipe, and asks whether it may run here.
+    """Shows the source of a model's recipe, or of a check, and asks whether it may run here.
 
     Trust is by the digest of exactly these files; where nobody can be asked, that has to be given.
     """
     from mgit.building import code_of_node
+    from mgit.checks.reading import code_of_check
     from mgit.errors import TrustError
 
+    if bool(selector) == bool(check):
+        raise wrong_usage("name one model, or one check: SEL, or --check C")
     repository = session().repository()
-    code = code_of_node(repository, selector)
+    code = code_of_check(repository, check) if check else code_of_node(repository, selector)
+    again = shlex.join(["mgit", "trust", "code", *(["--check", check] if check else [selector])])
     shown = tuple(_source(code))
     wanted = digest.removeprefix("sha256:")
     is_meant = code.verbatim.hex() == wanted  # all of it: two sources can share a short beginning
     if digest and not is_meant:
-        raise TrustError(
-            f"the source is {code.verbatim.hex()}, not {digest}", hint=f"mgit trust code {selector}"
-        )
+        raise TrustError(f"the source is {code.verbatim.hex()}, not {digest}", hint=again)
     is_trusted = is_meant or code.is_trusted or _is_agreed(shown)
     if is_trusted:
-        repository.home.trust_code(code.verbatim, f"{code.function}, read in {selector}")
+        repository.home.trust_code(code.verbatim, f"{code.function}, read in {selector or check}")
     end = line("source ", code.verbatim, "  ", "trusted" if is_trusted else "not trusted")
     return Page(
         record(code, is_trusted=is_trusted),
         answer=() if is_meant or _can_ask() else shown,
         done=(end,),
-        advice=()
-        if is_trusted
-        else (f"having read it: mgit trust code {selector} --digest {code.verbatim.hex()}",),
+        advice=() if is_trusted else (f"having read it: {again} --digest {code.verbatim.hex()}",),
         exit_code=0 if is_trusted else _NOT_TRUSTED,
     )
 

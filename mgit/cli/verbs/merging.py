@@ -70,7 +70,7 @@ def merge(
     What only one side changed is taken. What both changed takes a method. Exits 1, and moves
     nothing, if a conflict is left, or if a result of both sides does not pass the checks for it.
     """
-    from mgit.merging import merge
+    from mgit.merging import NeedsTest, merge
 
     repository = session().repository()
     with progress(f"merging {b}") as advance:
@@ -92,12 +92,15 @@ def merge(
     options = [word for name, value in given.items() if value for word in (name, value)]
     options += [word for text in strategies or () for word in ("--strategy", text)]
     again = shlex.join(["mgit", "merge", a, b, *options])
-    return _page(repository, merged, again, is_dry_run=is_dry_run)
+    is_enough = is_dry_run and (is_untested_allowed or not isinstance(merged.outcome, NeedsTest))
+    return _page(repository, merged, again, is_dry_run=is_dry_run, is_enough=is_enough)
 
 
-def _page(repository: "Repository", merged: "Merge", again: str, *, is_dry_run: bool) -> Page:
+def _page(
+    repository: "Repository", merged: "Merge", again: str, *, is_dry_run: bool, is_enough: bool
+) -> Page:
     kind, sentence = _verdict(merged)
-    is_refused = merged.node is None and not (is_dry_run and kind == "clean")
+    is_refused = kind == "conflict" or (merged.node is None and not is_enough)
     told = (*_decisions(merged), *_end(repository, merged, sentence))
     return Page(
         _document(merged, kind, is_dry_run=is_dry_run),

@@ -1,0 +1,295 @@
+"""Carries a plan out: starts what is ready, takes what ended, tests it, and keeps count.
+
+The schedule decides; this loop runs jobs, looks at what came out, and tells. It publishes nothing.
+"""
+
+import heapq
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import assert_never
+
+from mgit.building import (
+    Failure,
+    FailureKind,
+    Parent,
+    Results,
+    Work,
+    job_of,
+    parent_of,
+    recipe_of,
+    result_of,
+    work_again,
+)
+from mgit.cascade.journal import Journal
+from mgit.cascade.outcomes import Result
+from mgit.cascade.plan import Binding, Plan, Recorded
+from mgit.cascade.plan import Made as MadeBy
+from mgit.cascade.replacing import Unit
+from mgit.cascade.schedule import Schedule
+from mgit.cascade.states import Blocked, Retry, State
+from mgit.checks import Row
+from mgit.checks.bench import Bench, Trial
+from mgit.checks.measuring import Measurement
+from mgit.checks.measuring import job_of as check_job
+from mgit.checks.registering import Registered, registered
+from mgit.checks.running import trials_of
+from mgit.checks.subjects import Subject, Subjects, Weighed, subjects
+from mgit.digest import Digest
+from mgit.errors import AbsentError, DamagedError, MgitError
+from mgit.execution import Done, Executor
+from mgit.objects import Edge, EdgeKind, Manifest
+from mgit.repository import History, Repository
+
+_STATES = {
+    FailureKind.RAISED: State.FAILED,
+    FailureKind.TIMED_OUT: State.TIMED_OUT,
+    FailureKind.OUT_OF_MEMORY: State.OUT_OF_MEMORY,
+    FailureKind.CRASHED: State.CRASHED,
+    FailureKind.CANCELLED: State.CANCELLED,
+}
+_PATIENCE_S = 0.5  # how long a look for the next result may take, so that a Ctrl-C is noticed
+
+Told = Callable[[str, State], None]  # title of a step, how far it is
+
+
+@dataclass(frozen=True, slots=True)
+class _Making:
+    """A recipe that runs."""
+
+    unit: Unit
+    work: Work
+
+
+@dataclass(slots=True)
+class Driver:
+    """One run of a plan.
+
+    Attributes:
+        repository: Where.
+        history: What it held when it was planned.
+        plan: What is carried out.
+        schedule: Where its steps stand.
+        start: Gives an executor; called when the first job has to run, so that a run of which all
+            results are known starts none.
+        journal: What happened.
+        timeout_s: Longest time that one job may take.
+        told: Is told how far steps are.
+        jobs: How many recipes and checks were started.
+        results: First step of a unit -> what it made.
+        trials: Step -> the checks that it has to stand.
+        rows: Step -> what these said.
+        bench: What was measured.
+    """
+
+    repository: Repository
+    history: History
+    plan: Plan
+    schedule: Schedule
+    start: Callable[[], Executor]
+    journal: Journal
+    timeout_s: float | None
+    told: Told
+    jobs: int = 0
+    results: dict[Digest, Result] = field(default_factory=dict)
+    trials: dict[Digest, list[Trial]] = field(default_factory=dict)
+    rows: dict[Digest, tuple[Row, ...]] = field(default_factory=dict)
+    bench: Bench = field(init=False)
+    _known: Results = field(init=False)
+    _seen: Subjects = field(init=False)
+    _checks: list[Registered] = field(init=False)
+    _running: dict[str, _Making | Measurement] = field(default_factory=dict)
+    _delayed: list[tuple[float, Digest]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.bench = Bench.of(self.repository, self.history)
+        self._known = Results(self.repository, self.history)
+        self._seen = subjects(self.repository, self.history)
+        self._checks = registered(self.history)
+
+    def drive(self) -> None:
+        """Goes on until nothing runs, waits, or is to be tried again."""
+        while not self.schedule.is_over:
+            for unit in self.schedule.ready():
+                self._begin(unit)
+                break  # what is ready may be other things now
+            else:
+                self._wait()
+
+    # --- a unit: decided, run, looked at ---
+
+    def _begin(self, unit: Unit) -> None:
+        if self._is_same(unit):
+            self.schedule.unchanged(unit[0])
+            self._note(unit)
+            return
+        self.schedule.started(unit[0])
+        self._note(unit)
+        try:
+            work = self._work(unit)
+            known = self._known.find(work.action, work.outputs)
+            if known is None:
+                self._run(unit, work)
+                return
+        except MgitError as error:  # weights, data or code that went away since it was planned
+            self._failed(unit[0], State.FAILED, str(error))
+            return
+        self._made(unit, Result(work, known, is_known=True))
+
+    def _is_same(self, unit: Unit) -> bool:
+        """Whether every parent has the content of the recorded one, whichever node it is."""
+        bindings = [b for step in unit for b in self.plan.by_node[step].bindings]
+        return all(self._parent(b).content == self._recorded(b) for b in bindings if b.is_changed)
+
+    def _recorded(self, binding: Binding) -> Digest | None:
+        node = self.history.nodes.get(binding.old)
+        try:
+            return self.repository.part(Manifest, node.manifest).content if node else None
+        except (AbsentError, DamagedError):
+            return None  # then nothing can be said to be the same
+
+    def _parent(self, binding: Binding) -> Parent:
+        match binding.new:
+            case Recorded(node):
+                return parent_of(self.repository, self.history, binding.role, node)
+            case MadeBy(step) if self.schedule.states[step] is State.UNCHANGED:
+                return parent_of(self.repository, self.history, binding.role, step)
+            case MadeBy(step):
+                manifest = self.manifest(step)
+                content = self.repository.part(Manifest, manifest).content
+                return Parent(binding.role, None, manifest, content)
+            case _:
+                assert_never(binding.new)
+
+    def _work(self, unit: Unit) -> Work:
+        parents = [self._parent(binding) for binding in self.plan.by_node[unit[0]].bindings]
+        outputs = {self._output(step): step for step in unit}
+        return work_again(self.repository, self.history, outputs, parents, timeout_s=self.timeout_s)
+
+    def _output(self, step: Digest) -> str:
+        recipe = recipe_of(self.history, step)
+        return recipe.output if recipe else ""
+
+    def manifest(self, step: Digest) -> Digest:
+        """Returns the manifest of what a step made."""
+        unit = self.plan.by_node[step].group
+        return self.results[unit[0]].made.manifests[self._output(step)]
+
+    def _run(self, unit: Unit, work: Work) -> None:
+        name = f"make-{unit[0].hex()}"
+        self.start().submit(job_of(self.repository, work, id=name, log=self.journal.log(name)))
+        self._running[name] = _Making(unit, work)
+        self.jobs += 1
+
+    def _made(self, unit: Unit, result: Result) -> None:
+        self.results[unit[0]] = result
+        self.schedule.made(unit[0])
+        self._note(unit)
+        for step in unit:
+            content = self.repository.part(Manifest, self.manifest(step)).content
+            if content == self._content(step):
+                self.schedule.unchanged(step)
+                self._note((step,))
+            else:
+                self._test(step)
+
+    def _content(self, step: Digest) -> Digest | None:
+        try:
+            manifest = self.history.nodes[step].manifest
+            return self.repository.part(Manifest, manifest).content
+        except (AbsentError, DamagedError):
+            return None
+
+    def _failed(self, step: Digest, state: State, reason: str) -> None:
+        answer = self.schedule.failed(step, state, reason)
+        self._note(self.plan.by_node[step].group, reason)
+        match answer:
+            case Retry(delay_s):
+                heapq.heappush(self._delayed, (time.monotonic() + delay_s, step))
+            case Blocked(steps):
+                self._note(sorted(steps), f"blocked by {self.plan.by_node[step].title}")
+
+    # --- what was made is tested ---
+
+    def _test(self, step: Digest) -> None:
+        trials = trials_of(self._seen, self._subject(step), self._checks)
+        self.trials[step] = trials
+        for name, wanted in self.bench.wanted(trials).items():
+            if name not in self._running:
+                self._measure(name, wanted)
+        self._judge(step)
+
+    def _measure(self, name: str, wanted: Measurement) -> None:
+        try:
+            job = check_job(self.repository, wanted, timeout_s=self.timeout_s)
+        except AbsentError as error:
+            self.bench.refuse(wanted, error)
+            return
+        self.start().submit(job)
+        self._running[name] = wanted
+        self.jobs += 1
+
+    def _subject(self, step: Digest) -> Subject:
+        """What a step made, against the version it would replace and the parents it was given."""
+        planned = self.plan.by_node[step]
+        work = self.results[planned.group[0]].work
+        old = self.history.nodes[step]
+        node = replace(
+            old,
+            manifest=self.manifest(step),
+            edges=old.edges | {Edge(EdgeKind.VERSION, step)},
+        )
+        subject = self._seen.candidate(node, planned.title)
+        parents = [Weighed(parent.role, parent.manifest, parent.content) for parent in work.parents]
+        previous = self._seen.weighed([step])
+        return replace(subject, previous=previous, parents=tuple(parents))
+
+    def _judge(self, step: Digest) -> None:
+        """Decides on a step, if everything that its checks need is measured."""
+        trials = self.trials[step]
+        if self.bench.wanted(trials):
+            return
+        rows = tuple(self.bench.row(trial) for trial in trials)
+        self.rows[step] = rows
+        bad = [row for row in rows if row.blocks]
+        if bad:
+            reasons = "; ".join([bad[0].check, *bad[0].sentences])
+            self._failed(step, State.TEST_FAILED, reasons)
+            return
+        self.schedule.passed(step)
+        self._note((step,))
+
+    # --- what ended ---
+
+    def _wait(self) -> None:
+        if self._delayed and self._delayed[0][0] <= time.monotonic():
+            self.schedule.due(heapq.heappop(self._delayed)[1])
+            return
+        if not self._running:
+            time.sleep(_PATIENCE_S if self._delayed else 0)
+            return
+        done = self.start().wait(_PATIENCE_S)
+        if done is not None:
+            self._take(done)
+
+    def _take(self, done: Done) -> None:
+        match self._running.pop(done.job):
+            case Measurement() as measured:
+                self.bench.take(measured, done)
+                testing = [s for s, state in self.schedule.states.items() if state is State.TESTING]
+                for step in testing:
+                    self._judge(step)
+            case _Making(unit, work):
+                result = result_of(self.repository, work, done)
+                if isinstance(result, Failure):
+                    self._failed(unit[0], _STATES[result.kind], result.message)
+                    return
+                self._known.keep(work.action, result)
+                self._made(unit, Result(work, result, is_known=False))
+
+    def _note(self, steps: Iterable[Digest], reason: str = "") -> None:
+        for step in steps:
+            state = self.schedule.states[step]
+            details = {"reason": reason} if reason else {}
+            self.journal.write("step", step=step.hex(), state=state.value, **details)
+            self.told(self.plan.by_node[step].title, state)
