@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from mgit.adding.publishing import Description, add
     from mgit.building import Built, Reproduced, build, reproduce
     from mgit.building import Request as BuildRequest
+    from mgit.cascade.closure import Publish
+    from mgit.cascade.planning import Wishes, plan_cascade
+    from mgit.cascade.running import Means, run_cascade
     from mgit.checks import Samples, at_least, at_most, max_negative_flips, no_worse_than
+    from mgit.checks.registering import CheckRequest, add_check, remove_check
+    from mgit.checks.running import run_checks
     from mgit.comparing import diff
     from mgit.editing import (
         add_tags,
@@ -48,15 +53,20 @@ __version__ = "0.1.0"
 __all__ = [
     "BuildRequest",
     "Built",
+    "CheckRequest",
     "Description",
     "Home",
     "LoadedModel",
+    "Means",
     "Merge",
     "MgitError",
+    "Publish",
     "Repository",
     "Reproduced",
     "Samples",
+    "Wishes",
     "add",
+    "add_check",
     "add_remote",
     "add_tags",
     "at_least",
@@ -81,16 +91,20 @@ __all__ = [
     "note",
     "open",
     "operations",
+    "plan_cascade",
     "pull",
     "push",
     "recipe",
     "remotes",
     "remove",
+    "remove_check",
     "remove_remote",
     "remove_tags",
     "rename",
     "reproduce",
     "resolve",
+    "run_cascade",
+    "run_checks",
     "show",
     "stats",
     "status",
@@ -130,7 +144,16 @@ _FROM = {
 }
 _PLACES = {name: (module, name) for module, names in _FROM.items() for name in names} | {
     "BuildRequest": ("building", "Request"),
+    "CheckRequest": ("checks.registering", "CheckRequest"),
+    "Means": ("cascade.running", "Means"),
+    "Publish": ("cascade.closure", "Publish"),
+    "Wishes": ("cascade.planning", "Wishes"),
+    "add_check": ("checks.registering", "add_check"),
     "check_integrity": ("repair", "check"),
+    "plan_cascade": ("cascade.planning", "plan_cascade"),
+    "remove_check": ("checks.registering", "remove_check"),
+    "run_cascade": ("cascade.running", "run_cascade"),
+    "run_checks": ("checks.running", "run_checks"),
     "ls": ("viewing", "names"),
     "resolve": ("editing", "pick"),
 }

@@ -19,6 +19,7 @@ from mgit.repository import History
 from mgit.signing import key_text
 
 _HEX = re.compile(r"[0-9a-f]{64}")
+PINNED = "pinned"  # the tag of a node that no cascade replaces
 _BUILD_TYPE = "https://pypi.org/project/mgit-models/creation/v1"
 
 

@@ -1,9 +1,12 @@
 """Makes a node again from what is recorded of it, and says whether the same model comes out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from mgit.building.again import recipe_of, work_again
 from mgit.building.asking import parent_of
+from mgit.building.data import given_data
 from mgit.building.making import make
 from mgit.building.nodes import Model, creation_of
 from mgit.building.results import Made, Results
@@ -49,6 +52,7 @@ def reproduce(
     *,
     executor: str = "process",
     timeout_s: float | None = None,
+    data: Mapping[str, Path] | None = None,
 ) -> Reproduced:
     """Runs the recipe of a node on its recorded parents, whatever results are known.
 
@@ -60,9 +64,10 @@ def reproduce(
         selector: Which node.
         executor: Where it runs.
         timeout_s: Longest time it may take.
+        data: Where data lie now, if they are no longer where they were; remembered.
 
     Raises:
-        NotFoundError: The node has no recipe.
+        NotFoundError: The node has no recipe; or there are no such data.
         TrustError: Its code is not trusted.
         AbsentError: A parent, its weights, or data are not here.
         RunError: The recipe made nothing.
@@ -72,6 +77,7 @@ def reproduce(
     history = repository.history()
     selection = Selection(repository, history)
     node = selection.one(selector)
+    given_data(repository, data or {})
     work = _work(repository, history, node, timeout_s)
     recorded = repository.part(Manifest, history.nodes[node].manifest).content
     with open_executor(executor, jobs=1, folder=repository.folder / "work") as opened:

@@ -11,11 +11,9 @@ from mgit.cascade.replacing import default_updates
 from mgit.digest import Digest
 from mgit.errors import AbsentError, DamagedError, NotFoundError, TrustError
 from mgit.objects import CREATION, EdgeKind
-from mgit.provenance import Provenance
+from mgit.provenance import PINNED, Provenance
 from mgit.repository import History, Repository, require_complete
 from mgit.selection import Selection
-
-PINNED = "pinned"  # the tag of a node that no cascade replaces
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from mgit import selectors
 from mgit.building import Request, code_of, find_function
 from mgit.checks.gates import gate_from_call, parse_gate
 from mgit.digest import Digest
-from mgit.errors import ConflictError, NotFoundError, UsageError
+from mgit.errors import ConflictError, NotFoundError, TrustError, UsageError
 from mgit.objects import REGISTRATION, Check, Gate, Ref, Severity, Statement, Subject, digest_of
 from mgit.objects.grammar import check_label, printable
 from mgit.provenance import Claim, Provenance, withdrawal
@@ -106,6 +106,7 @@ def add_check(repository: Repository, request: CheckRequest) -> Registered:
     Raises:
         UsageError, NotFoundError: The function, a gate or the selector is refused.
         ConflictError: Somebody else has a check of that name.
+        TrustError: This person's key has no role here.
     """
     function = find_function(request.function, request.roots, mark="check")
     check = _check(repository, function, request)
@@ -118,6 +119,7 @@ def add_check(repository: Repository, request: CheckRequest) -> Registered:
         repository.home.trust_code(function.source.verbatim, f"{function.name}, registered by name")
     with repository.writing():
         history = repository.history()
+        _require_member(repository, history)
         statements = _replaced(repository, history, name)
         statements.append(_registration(name, on, digest_of(check), function.source))
         step = Step(f"check add {name}", objects=[check], statements=statements)
@@ -142,6 +144,17 @@ def remove_check(repository: Repository, name: str) -> str:
             )
         record(repository, history, Step(f"check remove {name}", statements=statements))
     return name
+
+
+def _require_member(repository: Repository, history: History) -> None:
+    """Refuses what would be written and then be no check for anybody."""
+    identity = repository.identity()
+    roots = (history.ledger.roots[head] for head in history.names.root_heads)
+    if any(identity.key.public not in root.members for root in roots):
+        raise TrustError(
+            f"your key {identity.label!r} has no role here: a check of yours would not count",
+            hint="ask a root key for the role: mgit trust add YOUR-KEY --role maintainer",
+        )
 
 
 def _replaced(repository: Repository, history: History, name: str) -> list[Statement]:

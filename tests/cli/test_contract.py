@@ -32,6 +32,11 @@ DAY = (
     ("check list", "check list"),
     ("test", "test own --executor inline"),
     ("check remove", "check remove sound"),
+    ("pin", "pin own"),
+    ("cascade plan", "cascade plan"),
+    ("cascade run", "cascade run"),
+    ("cascade show", "cascade show"),
+    ("cascade log", "cascade log"),
     ("export", "export base out"),
     ("tag", "tag base prod"),
     ("note", "note base good"),
@@ -119,6 +124,7 @@ def test_quiet_leaves_only_answers(alice: Terminal) -> None:
     assert talking == {
         *("log", "ls", "show", "status", "stats", "diff", "op log", "verify", "fsck", "whoami"),
         *("key list", "trust list", "remote list", "reproduce", "trust code", "check list", "test"),
+        *("cascade plan", "cascade run", "cascade show", "cascade log"),
     }
 
 

@@ -37,6 +37,21 @@ def tag(
     )
 
 
+@verb("pin", "mgit pin legal", "mgit pin 'tag:release' --off")
+def pin(
+    selector: SelectedSome,
+    is_off: Annotated[bool, typer.Option("--off", help="Let cascades replace them again.")] = False,
+) -> Page:
+    """Keeps models from being replaced by a cascade."""
+    from mgit.editing import add_tags, remove_tags
+    from mgit.provenance import PINNED
+
+    change = remove_tags if is_off else add_tags
+    nodes = change(session().repository(), selector, [PINNED])
+    did = f"{'unpinned' if is_off else 'pinned'} {counted(len(nodes), 'node')}"
+    return Page({"nodes": nodes, "is_pinned": not is_off}, done=(line(did),))
+
+
 @verb("note", "mgit note minilm 'fails on tables'", "mgit note 'qa@v2' 'see issue 12'")
 def note(
     selector: Selected,

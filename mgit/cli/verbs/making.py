@@ -128,7 +128,10 @@ def _built(built: "Built", label: str) -> list[Block]:
 
 @verb("reproduce", "mgit reproduce search", "mgit reproduce 'search@v2' --json")
 def reproduce(
-    selector: Selected, timeout: Timeout = None, executor: ExecutorKind = "process"
+    selector: Selected,
+    data: DataPaths = None,
+    timeout: Timeout = None,
+    executor: ExecutorKind = "process",
 ) -> Page:
     """Makes a model again, to see if the same comes out.
 
@@ -138,7 +141,13 @@ def reproduce(
     """
     from mgit.building import reproduce
 
-    found = reproduce(session().repository(), selector, executor=executor, timeout_s=timeout)
+    found = reproduce(
+        session().repository(),
+        selector,
+        executor=executor,
+        timeout_s=timeout,
+        data=paths(data),
+    )
     verdict = Styled("the same", "good") if found.is_equal else Styled("NOT the same", "bad")
     return Page(
         record(found, is_equal=found.is_equal),
