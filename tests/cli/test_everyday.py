@@ -127,7 +127,7 @@ def test_status_says_what_is_behind(family: Terminal) -> None:
         repository aaaaaaaaaaaa in …/alice/.mgit
         you are alice (--------): maintainer, root
         3 names, 4 nodes
-        behind:
+        behind (mgit cascade plan):
           legal  base@v1 -> base
     """)
 

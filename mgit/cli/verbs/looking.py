@@ -186,7 +186,7 @@ def _status(found: "Status") -> Iterator[Block]:
     sides = [(titled(c.name), ", ".join(c.sides)) for c in found.conflicts]
     yield from listed("conflicted (mgit resolve NAME --pick SIDE)", sides)
     yield from listed(
-        "behind",
+        "behind (mgit cascade plan)",
         [
             (titled(behind.title), f"{old} -> {', '.join(newer)}")
             for behind in found.behind
