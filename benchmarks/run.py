@@ -16,7 +16,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "remotes"), str(ROOT / "examples" / "01_first_family")]
 
-import models  # noqa: E402  # beside this file; the paths above are for what it imports
+import cascades  # noqa: E402  # beside this file; the paths above are for what it imports
+import models  # noqa: E402
 import names  # noqa: E402
 import starting  # noqa: E402
 from measuring import Row, table  # noqa: E402
@@ -26,6 +27,7 @@ def rows(root: Path, repeats: int) -> Iterator[Row]:
     """Yields what is measured, as it is measured."""
     yield from starting.measure(ROOT, repeats)
     yield from names.measure(root, repeats)
+    yield from cascades.measure(root)
     yield from models.measure(root)
 
 
