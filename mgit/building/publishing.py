@@ -110,8 +110,10 @@ def _run(repository: Repository, work: Work, results: Results, executor: str) ->
 
 
 def _check(named: Mapping[str, str], words: Words) -> None:
-    for name in named.values():
+    for output, name in named.items():
         check_name(name)
+        if output:
+            check_tag(output)
     if len(set(named.values())) < len(named):
         raise UsageError("two models cannot have one name", hint="OUTPUT=NAME OUTPUT=OTHER-NAME")
     for tag in words.tags:

@@ -51,8 +51,8 @@ def store_result(
         related: Weights that the result resembles.
 
     Raises:
-        RunError: It is something else; its names or shapes are not the parent's; it holds NaN, or
-            infinity where the parent holds none.
+        RunError: It is something else; its names or shapes are not the parent's; a tensor that is
+            not just the parent's holds NaN or infinity.
     """
     with repository.store.writer(PackKind.CHUNKS) as writer:
         bases = Bases(repository.store.reader, related)
@@ -75,6 +75,11 @@ def _from_folder(path: Path, model: Parts | None, writer: PackWriter, bases: Bas
         checkpoint = scan(path)
     except MgitError as error:
         raise RunError(f"what the recipe returned is refused: {error}", hint=error.hint) from error
+    if not checkpoint.tensors:
+        raise RunError(
+            f"what the recipe returned is refused: there is no tensor in {path}",
+            hint="return the folder with the safetensors files",
+        )
     parts = store_checkpoint(checkpoint, writer, bases, silent)
     before = model.weights.tensors if model else {}
     for name, tensor in checkpoint.tensors.items():
@@ -143,7 +148,7 @@ def _stored(
         chunk = add_chunk(writer, bases.reader, piece, DTYPES[dtype], bases.of(name, dtype, index))
         chunks.append(chunk)
     stored = TensorEntry(dtype, shape, tuple(chunks))
-    if stored.chunks != before.chunks:  # else it is the parent's, whatever it holds
+    if stored != replace(before, alias=None):  # else it is the parent's, whatever it holds
         _require_numbers(name, raw, dtype)
     return stored
 

@@ -7,7 +7,6 @@ models, gates or scores.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 RESAMPLES = 2_000
 _BLOCK = 1 << 20  # numbers drawn at once: 8 MiB of indexes
@@ -86,23 +85,3 @@ def paired_bootstrap(
     tail = (1 - confidence) / 2
     low, high = np.quantile(np.concatenate(means), [tail, 1 - tail])
     return Interval(float(low), float(high))
-
-
-def wilson(correct: int, count: int, *, confidence: float = 0.95) -> Interval:
-    """Returns the interval in which the true share of correct items lies.
-
-    Wilson 1927, Journal of the American Statistical Association 22:209; recommended over the
-    normal approximation by Brown, Cai and DasGupta 2001, Statistical Science 16:101.
-
-    Args:
-        correct: From 0 to ``count``.
-        count: At least 1.
-        confidence: In (0, 1).
-    """
-    if not 0 <= correct <= count or not count or not 0 < confidence < 1:
-        raise ValueError(f"{correct} of {count} items, confidence {confidence}")
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    share, weight = correct / count, z * z / count
-    middle = (share + weight / 2) / (1 + weight)
-    half = z * math.sqrt(share * (1 - share) / count + weight / (4 * count)) / (1 + weight)
-    return Interval(max(0.0, middle - half), min(1.0, middle + half))

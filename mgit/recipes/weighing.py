@@ -1,5 +1,6 @@
 """Models out of several of one shape."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -17,8 +18,8 @@ def average(
     """Returns the mean of its parents, tensor by tensor.
 
     A model soup (Wortsman et al., arXiv 2203.05482, uniform soup). Sums are taken in double
-    precision in the order of the roles, and rounded once. What is not floating point is the first
-    parent's.
+    precision in the order of the roles, and rounded to the type of the first parent. What is not
+    floating point is the first parent's.
 
     Args:
         parents: Two or more models of the same tensors, under whatever roles.
@@ -31,7 +32,7 @@ def average(
         raise RunError("a mean needs two parents or more", hint="--parent A=one --parent B=two")
     given = dict(weights) if weights else dict.fromkeys(parents, 1.0)
     total = sum(given.values())
-    if given.keys() != parents.keys() or not total > 0 or min(given.values()) < 0:
+    if given.keys() != parents.keys() or not 0 < total < math.inf or min(given.values()) < 0:
         raise RunError(f"weights={given} for the roles {', '.join(parents)}", hint="one a role")
     models = {role: model.arrays() for role, model in parents.items()}
     first = next(iter(models.values()))
