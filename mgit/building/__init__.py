@@ -8,7 +8,7 @@ from mgit.building.again import (
     work_again,
 )
 from mgit.building.asking import Function, Request, code_of, find_function, parent_of
-from mgit.building.calling import Context, context_in, function_in, keyless, options_for
+from mgit.building.calling import Context, context_in, function_in, keyless, options_for, scratch
 from mgit.building.data import find_data
 from mgit.building.making import Failure, FailureKind, failure_of, result_of
 from mgit.building.nodes import Model, creation_of, node_of, objects_of
@@ -54,6 +54,7 @@ __all__ = [
     "recipe_of",
     "reproduce",
     "result_of",
+    "scratch",
     "sources_of",
     "trusted_source",
     "work_again",

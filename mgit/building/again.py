@@ -19,6 +19,8 @@ from mgit.provenance import Provenance
 from mgit.repository import History, Presence, Repository, presence_of
 from mgit.source import Source, find_source, shipped, source_from
 
+_MAX_THREADS = 256  # whatever strangers write
+
 
 def recipe_of(history: History, node: Digest) -> Recipe | None:
     """Returns the recipe of a node; None where it has none, or where that is not here."""
@@ -126,7 +128,7 @@ def work_again(
     recipe = recipe_of(history, node)
     if recipe is None:
         raise ValueError(f"{node.short} has no recipe")
-    threads = 1
+    threads = _threads(history, node)
     before = [history.nodes[old].manifest for old in outputs.values()]
     return Work(
         code=recipe.code,
@@ -140,3 +142,18 @@ def work_again(
         threads=threads,
         timeout_s=timeout_s,
     )
+
+
+def _threads(history: History, node: Digest) -> int:
+    """The threads that it was made with, as its maker says: they decide the bits."""
+    for claim in Provenance(history).about(node, CREATION):
+        match claim.statement.predicate:
+            case {
+                "buildDefinition": {
+                    "internalParameters": {"environment": {"threads": int(threads)}}
+                }
+            } if 1 <= threads <= _MAX_THREADS:
+                return threads
+            case _:
+                continue
+    return 1

@@ -12,7 +12,7 @@ from typing import Any
 from mgit.digest import Digest
 from mgit.errors import TrustError
 from mgit.objects.grammar import printable
-from mgit.repository import Home
+from mgit.repository import Home, Repository
 from mgit.source import loaded
 
 SHIPPED = "mgit.recipes"  # the module of all functions that run without source
@@ -60,6 +60,14 @@ def check_shipped(function: str) -> None:
             f"{printable(function)} has no source, and this mgit ships no such function",
             hint="a newer mgit may: mgit --version",
         )
+
+
+def scratch(repository: Repository) -> Path:
+    """Returns the folder below which runs keep what they go on from when they were cut off.
+
+    Not in the repository: what a stranger's folder holds is nothing to go on from.
+    """
+    return repository.home.cache_of(repository.folder) / "runs"
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from mgit.building.calling import context_in, function_in, keyless, options_for
+from mgit.building.calling import context_in, function_in, keyless, options_for, scratch
 from mgit.building.storing import Stored, store_result
 from mgit.building.work import Work
 from mgit.digest import Digest
@@ -44,7 +44,7 @@ def job_of(repository: Repository, work: Work, *, id: str, log: Path) -> Job:
         "related": [manifest.hex() for manifest in work.related],
         "outputs": work.outputs,
         "threads": work.threads,
-        "work": str(folder / "runs" / work.action.hex()),
+        "work": str(scratch(repository) / work.action.hex()),
     }
     return Job(
         id=id,

@@ -13,6 +13,7 @@ from mgit.building import (
     function_in,
     keyless,
     options_for,
+    scratch,
 )
 from mgit.checks.known import code_key
 from mgit.checks.registering import Registered
@@ -96,7 +97,7 @@ def job_of(repository: Repository, measured: Measurement, *, timeout_s: float | 
         "data": {name: str(path) for name, path in data.items()},
         "manifest": measured.model.manifest.hex(),
         "threads": 1,
-        "work": str(folder / "checks" / measured.id),
+        "work": str(scratch(repository) / measured.id),
     }
     log = folder / "logs" / f"{measured.id}.log"
     return Job(measured.id, _RUN, json.dumps(described), str(log), timeout_s=timeout_s)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mgit.building import scratch
 from mgit.errors import RunError, UsageError
 from tests.building.projects import HEAD, Maker, maker, write_arrays
 from tests.cli.terminal import Terminal
@@ -170,7 +171,7 @@ return arrays
 
     alice.build()
 
-    runs = alice.repository.folder / "work" / "runs"
+    runs = scratch(alice.repository)
     assert files(runs) == {}
 
 
