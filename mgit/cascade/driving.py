@@ -37,7 +37,7 @@ from mgit.checks.running import trials_of
 from mgit.checks.subjects import Subject, Subjects, Weighed, subjects
 from mgit.digest import Digest
 from mgit.errors import AbsentError, DamagedError, MgitError
-from mgit.execution import Done, Executor
+from mgit.execution import Done, Executor, Job
 from mgit.objects import Edge, EdgeKind, Manifest
 from mgit.repository import History, Repository
 
@@ -100,6 +100,8 @@ class Driver:
     _checks: list[Registered] = field(init=False)
     _running: dict[str, _Making | Measurement] = field(default_factory=dict)
     _delayed: list[tuple[float, Digest]] = field(default_factory=list)
+    _parents: dict[tuple[str, Digest], Parent] = field(default_factory=dict)
+    _is_draining: bool = False
 
     def __post_init__(self) -> None:
         self.bench = Bench.of(self.repository, self.history)
@@ -110,11 +112,20 @@ class Driver:
     def drive(self) -> None:
         """Goes on until nothing runs, waits, or is to be tried again."""
         while not self.schedule.is_over:
+            if self._is_draining:
+                self.schedule.drain()
             for unit in self.schedule.ready():
                 self._begin(unit)
                 break  # what is ready may be other things now
             else:
                 self._wait()
+
+    def drain(self) -> None:
+        """Lets what is under way end, and starts nothing more.
+
+        May be called by a signal handler: takes effect between two decisions, never within one.
+        """
+        self._is_draining = True
 
     # --- a unit: decided, run, looked at ---
 
@@ -128,13 +139,14 @@ class Driver:
         try:
             work = self._work(unit)
             known = self._known.find(work.action, work.outputs)
-            if known is None:
-                self._run(unit, work)
-                return
+            job = None if known else self._job(unit, work)
         except MgitError as error:  # weights, data or code that went away since it was planned
             self._failed(unit[0], State.FAILED, str(error))
             return
-        self._made(unit, Result(work, known, is_known=True))
+        if job:
+            self._run(unit, work, job)
+        if known:
+            self._made(unit, Result(work, known, is_known=True))
 
     def _is_same(self, unit: Unit) -> bool:
         """Whether every parent has the content of the recorded one, whichever node it is."""
@@ -151,15 +163,21 @@ class Driver:
     def _parent(self, binding: Binding) -> Parent:
         match binding.new:
             case Recorded(node):
-                return parent_of(self.repository, self.history, binding.role, node)
+                return self._node(binding.role, node)
             case MadeBy(step) if self.schedule.states[step] is State.UNCHANGED:
-                return parent_of(self.repository, self.history, binding.role, step)
+                return self._node(binding.role, step)
             case MadeBy(step):
                 manifest = self.manifest(step)
                 content = self.repository.part(Manifest, manifest).content
                 return Parent(binding.role, None, manifest, content)
             case _:
                 assert_never(binding.new)
+
+    def _node(self, role: str, node: Digest) -> Parent:
+        """Returns a node as a parent; many steps may have the same one, so it is looked at once."""
+        if (role, node) not in self._parents:
+            self._parents[role, node] = parent_of(self.repository, self.history, role, node)
+        return self._parents[role, node]
 
     def _work(self, unit: Unit) -> Work:
         parents = [self._parent(binding) for binding in self.plan.by_node[unit[0]].bindings]
@@ -175,10 +193,13 @@ class Driver:
         unit = self.plan.by_node[step].group
         return self.results[unit[0]].made.manifests[self._output(step)]
 
-    def _run(self, unit: Unit, work: Work) -> None:
+    def _job(self, unit: Unit, work: Work) -> Job:
         name = f"make-{unit[0].hex()}"
-        self.start().submit(job_of(self.repository, work, id=name, log=self.journal.log(name)))
-        self._running[name] = _Making(unit, work)
+        return job_of(self.repository, work, id=name, log=self.journal.log(name))
+
+    def _run(self, unit: Unit, work: Work, job: Job) -> None:
+        self.start().submit(job)  # an executor that cannot be started ends all, not one step
+        self._running[job.id] = _Making(unit, work)
         self.jobs += 1
 
     def _made(self, unit: Unit, result: Result) -> None:

@@ -3,9 +3,9 @@
 Nothing is resumed from it: a run that was cut off is planned again, and finds its results.
 """
 
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
@@ -22,7 +22,7 @@ class Journal:
     """The folder of one run: its events, and what its steps printed.
 
     Attributes:
-        run: What the run is called: when it began, and a few letters.
+        run: What the run is called: when it began.
         folder: ``.mgit/cascade/<run>``.
     """
 
@@ -32,8 +32,7 @@ class Journal:
     @classmethod
     def begin(cls, repository: Repository, plan: Plan) -> Self:
         """Returns the journal of a run that begins now."""
-        digits = "".join(filter(str.isdigit, now()))
-        run = f"{digits[:8]}-{digits[8:14]}-{secrets.token_hex(2)}"
+        run = f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"  # so that sorted names are in order of time
         journal = cls(run, repository.folder / _FOLDER / run)
         steps = [
             {"step": s.node.hex(), "title": s.title, "action": s.action.value} for s in plan.steps

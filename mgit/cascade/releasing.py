@@ -50,9 +50,10 @@ def release(driver: Driver, mode: Publish, run: str) -> Released:
         for step in steps:
             drafts.add(step)
         names = {name: drafts.nodes[step.node] for step in steps for name in step.names}
-        if names:
-            verb = f"cascade {run}: {' '.join(sorted(names))}"
-            record(repository, history, Step(verb, names, drafts.objects, drafts.statements))
+        if not names:  # what no name would point to is for something that is not published
+            return Released({}, {}, moved)
+        verb = f"cascade {run}: {' '.join(sorted(names))}"
+        record(repository, history, Step(verb, names, drafts.objects, drafts.statements))
     return Released(drafts.nodes, names, moved)
 
 

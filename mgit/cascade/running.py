@@ -22,6 +22,7 @@ from mgit.objects import Manifest
 from mgit.repository import Repository
 from mgit.store.files import is_unlocked, locked
 
+_EXECUTORS = ("auto", "inline", "process", "ray")
 _LONG_S = 60.0  # from here on starting Ray is worth its seconds
 
 
@@ -67,10 +68,11 @@ def run_cascade(
 
     Raises:
         ConflictError: Another cascade runs here.
-        UsageError: Models would each have to be made before the other.
+        UsageError: Models would each have to be made before the other; or the means make no sense.
         MachineError: The executor cannot be started.
     """
     means = means or Means()
+    _check(means)
     repository.check_writable()
     repository.identity()  # a missing key is told before the work
     with _alone(repository), ExitStack() as opened:
@@ -87,7 +89,7 @@ def run_cascade(
             means.timeout_s,
             told,
         )
-        with _draining(driver.schedule.drain):
+        with _draining(driver.drain):
             driver.drive()
         released = release(driver, means.publish, journal.run)
     cascade = Cascade(
@@ -119,12 +121,28 @@ def _starter(
             started.append(opened.enter_context(executor))
         return started[0]
 
-    if means.executor not in {"auto", "inline", "process", "ray"}:
-        raise UsageError(
-            f"there is no executor {means.executor!r}",
-            hint="choose from: auto, inline, process, ray",
-        )
     return start
+
+
+def _check(means: Means) -> None:
+    """Refuses now what else would be told when the first recipe is to run."""
+    if means.executor not in _EXECUTORS:
+        raise UsageError(
+            f"there is no executor {means.executor!r}", hint=f"choose from: {', '.join(_EXECUTORS)}"
+        )
+    if means.jobs < 1 or (means.timeout_s is not None and means.timeout_s <= 0):
+        raise UsageError(
+            "no job can run, or end, within that", hint="--jobs 1 or more, --timeout above 0"
+        )
+    if means.executor == "inline" and means.timeout_s is not None:
+        raise UsageError(
+            "nobody can keep a time limit in this very process", hint="--executor process"
+        )
+    if means.address and means.executor in {"inline", "process"}:
+        raise UsageError(
+            f"the executor {means.executor!r} runs on this machine and takes no address",
+            hint="--executor ray works on a cluster",
+        )
 
 
 def _kind(plan: Plan, means: Means) -> str:

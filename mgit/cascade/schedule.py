@@ -7,8 +7,9 @@ concerns a whole group, a test or a comparison one model.
 
 from bisect import bisect_left, insort
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
+from typing import NoReturn
 
 from mgit.cascade.choices import Action
 from mgit.cascade.plan import Made, Plan
@@ -103,13 +104,13 @@ class Schedule:
 
     def made(self, step: Digest) -> None:
         """The group of ``step`` was made, and is being tested."""
-        self._check(step, {State.RUNNING})
-        self._move(self._unit(step), State.RUNNING, State.TESTING)
+        if not self._move(self._unit(step), State.RUNNING, State.TESTING):
+            self._refuse(step)
 
     def passed(self, step: Digest) -> None:
         """This model passed: it is done. What needs it is ready when its whole group is over."""
-        self._check(step, {State.TESTING})
-        self._set(step, State.DONE)
+        if not self._move((step,), State.TESTING, State.DONE):
+            self._refuse(step)
         self._deliver(self._unit(step))
 
     def unchanged(self, step: Digest) -> None:
@@ -119,14 +120,13 @@ class Schedule:
         that was recorded, becomes unchanged by itself. That a parent other than the recorded one
         has the same content is for the caller to notice, when the step is ready.
         """
-        if self._states[step] is State.WAITING:
-            unit = self._ready_unit(step)
-            self._withdraw(unit)
-            self._move(unit, State.WAITING, State.UNCHANGED)
-        else:
-            self._check(step, UNDER_WAY)
+        unit = self._unit(step)
+        if self._states[step] in UNDER_WAY:
             self._set(step, State.UNCHANGED)
-        self._deliver(self._unit(step))
+        else:
+            self._withdraw(self._ready_unit(step))
+            self._move(unit, State.WAITING, State.UNCHANGED)
+        self._deliver(unit)
 
     def failed(self, step: Digest, state: State, reason: str) -> Retry | Blocked:
         """Making the group of ``step``, or testing this model, ended badly.
@@ -135,15 +135,17 @@ class Schedule:
             ``Retry``: it waits again, all of it that was under way in the same way. ``Blocked``:
             it does not, and these steps, those below it, are blocked by it.
         """
-        self._check(step, UNDER_WAY)
         if state not in BAD:
             raise ValueError(f"{state.value!r} is no failure")
-        unit, before = self._unit(step), self._states[step]
-        concerned = unit if before is State.RUNNING else (step,)
-        if self._may_retry(unit, state):
-            self._move(concerned, before, State.WAITING)
+        unit, is_test = self._unit(step), self._states[step] is State.TESTING
+        before = State.TESTING if is_test else State.RUNNING
+        is_retried = self._may_retry(unit, state)
+        after = State.WAITING if is_retried else state
+        ended = self._move((step,) if is_test else unit, before, after)
+        if not ended:
+            self._refuse(step)
+        if is_retried:
             return self._retry(unit, state)
-        ended = self._move(concerned, before, state)
         self._reasons.update(dict.fromkeys(ended, reason))
         blocked = self._block(unit, step)
         if self._policy.is_fail_fast:
@@ -169,9 +171,8 @@ class Schedule:
     def _unit(self, step: Digest) -> Unit:
         return self._plan.by_node[step].group
 
-    def _check(self, step: Digest, allowed: Collection[State]) -> None:
-        if self._states[step] not in allowed:
-            raise ValueError(f"step {step.short} is {self._states[step].value}")
+    def _refuse(self, step: Digest) -> NoReturn:
+        raise ValueError(f"step {step.short} is {self._states[step].value}")
 
     def _set(self, step: Digest, state: State) -> None:
         self._open += (state in OPEN) - (self._states[step] in OPEN)
@@ -201,7 +202,7 @@ class Schedule:
     def _ready_unit(self, step: Digest) -> Unit:
         unit = self._unit(step)
         if not self._is_queued(unit):
-            raise ValueError(f"step {step.short} is {self._states[step].value}, not ready")
+            raise ValueError(f"step {step.short} is {self._states[step].value}, and not ready")
         return unit
 
     def _offer(self, unit: Unit) -> None:

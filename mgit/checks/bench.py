@@ -18,7 +18,10 @@ from mgit.checks.subjects import Subject, Weighed
 from mgit.digest import Digest
 from mgit.errors import AbsentError, TrustError
 from mgit.execution import Done
+from mgit.objects.grammar import printable
 from mgit.repository import History, Repository
+
+_MAX_CHARACTERS = 2_000  # of an error's message
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,5 +157,11 @@ def _row(trial: Trial, state: State, *sentences: str) -> Row:
         check=trial.check.name,
         severity=trial.check.check.severity,
         state=state,
-        sentences=tuple(filter(None, sentences)),
+        sentences=tuple(_told(sentence) for sentence in sentences if sentence),
     )
+
+
+def _told(sentence: str) -> str:
+    """Returns what code of somebody said, so that it can be shown and signed."""
+    told = printable(sentence)
+    return told if len(told) <= _MAX_CHARACTERS else f"{told[:_MAX_CHARACTERS]} …"

@@ -8,7 +8,15 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mgit.checks.scores import MAX_ITEMS, MAX_SCORES, Measured, Samples, check_metric, sampled
+from mgit.checks.scores import (
+    MAX_BYTES,
+    MAX_ITEMS,
+    MAX_SCORES,
+    Measured,
+    Samples,
+    check_metric,
+    sampled,
+)
 from mgit.errors import UsageError
 
 _RETURNS = "a check returns {name: number} or mgit.Samples"
@@ -52,6 +60,12 @@ def _from_samples(samples: Samples) -> Measured:
     if len(set(counts.values())) != 1:
         told = ", ".join(f"{name} {count:,}" for name, count in counts.items()) or "none at all"
         raise UsageError(f"columns of one length are needed, not {told}", hint=_RETURNS)
+    size = len(correct or b"") // 8 + sum(map(len, values.values()))
+    if size > MAX_BYTES:
+        raise UsageError(
+            f"{size:,} bytes of items where at most {MAX_BYTES:,} are kept",
+            hint="return fewer columns of values, or only scores: {name: number}",
+        )
     return sampled(correct, samples.metric, values)
 
 

@@ -11,11 +11,10 @@ from mgit.checks.subjects import Subject, Subjects, subjects
 from mgit.digest import Digest
 from mgit.errors import AbsentError, NotFoundError
 from mgit.execution import Executor, open_executor
-from mgit.objects import SCORES, TEST_RESULT, Check, Node, Ref, Statement
+from mgit.objects import SCORES, TEST_RESULT, Check, Node, Ref, Statement, digest_of
 from mgit.objects import Subject as About
 from mgit.objects.statement import descriptor
 from mgit.progress import Progress, silent
-from mgit.provenance import Provenance
 from mgit.repository import History, Repository, Step, record
 
 _RESULTS = {State.PASSED: "PASSED", State.INCONCLUSIVE: "WARNED"}
@@ -124,7 +123,7 @@ def _sign(
             statement
             for trial, row in zip(trials, rows, strict=True)
             for statement in results_of(bench, trial, row)
-            if not _is_claimed(history, statement, key)
+            if key not in history.signers(digest_of(statement.payload()))
         ]
         if statements:
             record(repository, history, Step("test", statements=statements))
@@ -155,12 +154,3 @@ def results_of(bench: Bench, trial: Trial, row: Row, node: Digest | None = None)
         fact = scores_fact(row.content, check.check.code, measured)
         statements.append(Statement(about, SCORES, fact))
     return statements
-
-
-def _is_claimed(history: History, statement: Statement, key: bytes) -> bool:
-    """Whether the last word of a key on this is the same."""
-    node = statement.subjects[0].ref.digest
-    said = Provenance(history).about(node, statement.predicate_type)
-    return any(
-        claim.key == key and claim.statement.predicate == statement.predicate for claim in said
-    )

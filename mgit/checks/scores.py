@@ -19,6 +19,7 @@ from mgit.objects.grammar import printable
 
 MAX_ITEMS = 1_000_000
 MAX_SCORES = 100
+MAX_BYTES = 3_000_000  # of all items: as base64 they have to fit into one statement
 _METRIC = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from mgit.checks import Judgement, Measured, Samples, judge, measured_from
+from mgit.checks import Judgement, Measured, Samples, Verdict, judge, measured_from
 from mgit.digest import Digest
 from mgit.objects import Check, Code, Gate, Level, Severity
 
@@ -46,6 +46,21 @@ def judged(
             "parent": [(f"base@v{number}", each) for number, each in enumerate(parent, 1)],
         },
     )
+
+
+PASS, INCONCLUSIVE, FAIL = Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL
+BADNESS = {PASS: 0, INCONCLUSIVE: 1, FAIL: 2}
+
+
+def told(gate: Gate, measured: Measured, *previous: Measured) -> tuple[Verdict, str]:
+    """Verdict and sentence of one gate."""
+    judgement = judged(gate, measured, previous)
+    (sentence,) = judgement.sentences
+    return judgement.verdict, sentence
+
+
+def badness(gate: Gate, measured: Measured, *previous: Measured) -> int:
+    return BADNESS[told(gate, measured, *previous)[0]]
 
 
 shares = st.floats(0, 1)

@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mgit.checks import Flips, Measured, Samples, flips, from_json, measured_from, to_json
+from mgit.checks.scores import sampled
 from mgit.errors import FormatError
 from tests.checks.measurements import answered, families, floats32, measurements, scored, valued
 
@@ -63,6 +64,11 @@ def test_a_score_is_the_mean_of_what_is_kept_not_of_what_was_given() -> None:
     assert valued(mrr=[0.1] * 3).scores["mrr"] == kept  # and of equal numbers it is that number
 
 
+def test_a_mean_does_not_depend_on_the_order_of_the_items() -> None:
+    for numbers in ([1.0, 1e30, -1e30], [1e30, 1.0, -1e30]):
+        assert valued(mrr=numbers).scores["mrr"] == 1 / 3
+
+
 def test_a_million_items_take_little_room() -> None:
     measured = answered("rw" * 500_000)
 
@@ -70,6 +76,11 @@ def test_a_million_items_take_little_room() -> None:
 
 
 # --- what strangers wrote ---
+
+
+def packed(*numbers: float) -> str:
+    return base64.b64encode(floats32(*numbers)).decode()
+
 
 PLAIN = {"count": 0, "scores": {"mrr": 0.5}, "metric": "", "correct": None, "values": {}}
 ITEMS = {  # one right, one wrong
@@ -120,9 +131,16 @@ REFUSED: dict[str, Callable[[], object]] = {
     "bits that are no text": lambda: ITEMS | {"correct": [True, False]},
     "values of another length": lambda: VALUES | {"values": {"mrr": "AAAAPwAAAD8="}},
     "values that are NaN": lambda: VALUES | {"values": {"mrr": "AADAfw=="}},
-    "values of the share of correct items": lambda: (
-        ITEMS | {"values": {"accuracy": base64.b64encode(floats32(0, 1)).decode()}}
+    "values of the share of correct items": lambda: ITEMS | {"values": {"accuracy": packed(0, 1)}},
+    "values that are infinite on both sides": lambda: (
+        VALUES | {"count": 2, "values": {"mrr": packed(math.inf, -math.inf)}}
     ),
+    "values for more items than there are": lambda: (
+        ITEMS | {"scores": {"accuracy": 0.5, "mrr": 1.0}, "values": {"mrr": packed(1, 1, 1)}}
+    ),
+    "bits of no items": lambda: PLAIN | {"correct": ""},
+    "values of no items": lambda: PLAIN | {"values": {"mrr": ""}},
+    "more than a million items": lambda: to_json(sampled(bytes(1_000_001), "accuracy", {})),
     "values in a list": lambda: VALUES | {"values": [0.5]},
 }
 
