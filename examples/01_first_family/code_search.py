@@ -172,13 +172,18 @@ def _as_words(name: str) -> str:
 
 def score(encoder: Encoder, pairs: list[Pair]) -> Score:
     """Returns the mean reciprocal rank of the right text and how often it comes first."""
+    found = reciprocal_ranks(encoder, pairs)
+    return Score(mrr=float(found.mean()), top1=float((found == 1).float().mean()))
+
+
+def reciprocal_ranks(encoder: Encoder, pairs: list[Pair]) -> Tensor:
+    """Returns for each name 1 / the rank of its text among all of them, shape (len(pairs),)."""
     torch.set_num_threads(1)  # the order of a sum, and so its last bits, depends on the threads
     with torch.inference_mode():
         names = embed(encoder, [pair.name for pair in pairs])
         texts = embed(encoder, [pair.text for pair in pairs])
     cosines = names @ texts.T
-    ranks = 1 + (cosines > cosines.diagonal()[:, None]).sum(1)
-    return Score(mrr=float((1 / ranks).mean()), top1=float((ranks == 1).float().mean()))
+    return 1 / (1 + (cosines > cosines.diagonal()[:, None]).sum(1))
 
 
 def train(

