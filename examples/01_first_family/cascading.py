@@ -48,6 +48,8 @@ def cascade(scene: Scene) -> None:
     say("Nothing is left running, and a second run finds that all of it is known: 0 jobs.")
     expect("no process of the cascade is left", not processes_below(scene.root))
     team_a.mgit("cascade", "run", "--executor", executor, "--jobs", "2", code=1)
+    again = team_a.ask("cascade", "show")["ended"]
+    expect("no job ran", again["jobs"] == 0)
     expect("nothing has moved", nodes_of(team_a.ask("ls")) == after)
 
 

@@ -1,11 +1,11 @@
 """Shows mgit from the first repository on: a family of real models, two teams and a stranger.
 
-    python demo.py                  # about a minute and a half; needs what `make demo` installs
+    python demo.py                  # three to four minutes; needs what `make demo` installs
     python demo.py --tiny           # the same story with tiny models, in seconds, without torch
 
 It prints every command with its real output, and a table of what was shown; it exits with 1 if
 something was not so. Nothing is downloaded, and nothing outside its folder is written; the real
-models take 2 GB there while it runs.
+models take 4 GB there while it runs.
 """
 
 import argparse
@@ -80,11 +80,6 @@ def steps_for(family: Family) -> tuple[Step[Scene], ...]:
             at_home.look_around,
         ),
         Step(
-            "a bit flips",
-            "found, named and refused; healed by adding the same checkpoint",
-            safe_keeping.damage_and_heal,
-        ),
-        Step(
             "the base model is replaced",
             "status says who is behind, a plan says what would be done about it, and why",
             cascading.replace_the_base,
@@ -143,6 +138,11 @@ def steps_for(family: Family) -> tuple[Step[Scene], ...]:
             "a stranger pushes",
             "no shared name moves; what the stranger says is shown as such, and does not verify",
             between_peers.meet_a_stranger,
+        ),
+        Step(
+            "a bit flips",
+            "found, named and refused; healed by adding the same checkpoint",
+            safe_keeping.damage_and_heal,
         ),
         Step(
             "everything comes out as it went in",

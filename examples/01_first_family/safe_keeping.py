@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from at_home import MINILM
 from scene import Scene, require_equal_folders, short_of, size_of
 from story import expect, say
 
@@ -10,20 +11,21 @@ def damage_and_heal(scene: Scene) -> None:
     """A bit flips on the disk of team A."""
     team_a = scene.team_a
     packs = (team_a.folder / ".mgit/packs").glob("*.chunks")
-    size, pack = max((path.stat().st_size, path) for path in packs)
+    pack = min(packs, key=lambda path: path.stat().st_mtime_ns)
     say(f"""One bit flips on Alice's disk: in the middle of packs/{pack.name[:12]}….chunks, the
-        largest of her packs. A check finds it, and names the object, the pack, and every model
+        first of her packs. A check finds it, and names the object, the pack, and every model
         that cannot be read any more, the ones that are stored as differences too.""")
-    flip_a_bit(pack, at=size // 2)
+    flip_a_bit(pack, at=pack.stat().st_size // 2)
     found = team_a.look("fsck", code=5)
     (damage,) = found["damage"]
     expect("the pack is named", damage["place"]["pack"].endswith(pack.stem))
-    expect("minilm and its fine-tunes are", {"minilm", "search-bold"} <= set(damage["models"]))
+    expect("minilm and its fine-tunes are", {"minilm@v1", "search-bold"} <= set(damage["models"]))
     say("No wrong weight gets out:")
-    team_a.mgit("export", "minilm", "../broken", code=5)
+    team_a.mgit("export", "minilm@v1", "../broken", code=5)
     expect("nothing is left behind", not (scene.root / "broken").exists())
-    say("The same checkpoint, added again, heals itself and all that rests on it.")
-    team_a.mgit("add", "minilm", "minilm")
+    say("""The same checkpoint, added again, heals itself and all that rests on it. It is the first
+        minilm, so it gets a name of its own.""")
+    team_a.mgit("add", "minilm", "minilm-first", "-m", MINILM)
     checked = team_a.look("fsck")
     expect("everything can be read again", checked["is_clean"])
 
