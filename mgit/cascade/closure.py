@@ -26,8 +26,9 @@ def publishable(
     """Returns the steps whose new version is published, in the order of the plan.
 
     Unchanged ones have none. Nor is one published if anything that was to be made for it, or
-    together with it, was not made. For ``ALL``, whatever the plan could not do counts as not made;
-    what it was told to keep does not.
+    together with it, was not made; nor what has no name, unless something published is made from
+    it. For ``ALL``, whatever the plan could not do counts as not made; what it was told to keep
+    does not.
     """
     good = {step.node for step in plan.steps if states[step.node] in GOOD}
     match mode:
@@ -38,9 +39,8 @@ def publishable(
             closed = good if wanted == good else set()
         case Publish.CLOSED:
             closed = good - _with_descendants(plan, states.keys() - good)
-    return tuple(
-        step for step in plan.steps if step.node in closed and states[step.node] is State.DONE
-    )
+    done = (node for node in closed if states[node] is State.DONE)
+    return _of_use(plan, frozenset(done))
 
 
 def without_moved(
@@ -48,12 +48,24 @@ def without_moved(
 ) -> tuple[PlannedStep, ...]:
     """Returns ``steps`` without those whose name was moved by somebody meanwhile.
 
-    And without what was made from these, or together with them, at any distance.
+    And without what was made from these, or together with them, at any distance; and without what
+    has no name and is needed no more.
     """
     moved = frozenset(moved)
     stale = {step.node for step in plan.steps if not moved.isdisjoint(step.names)}
     lost = _with_descendants(plan, stale)
-    return tuple(step for step in steps if step.node not in lost)
+    return _of_use(plan, frozenset(step.node for step in steps) - lost)
+
+
+def _of_use(plan: Plan, nodes: Collection[Digest]) -> tuple[PlannedStep, ...]:
+    """Returns the steps among ``nodes`` that have a name, or that such a one is made from."""
+    used: list[PlannedStep] = []
+    cited: set[Digest] = set()
+    for step in reversed(plan.steps):
+        if step.node in nodes and (step.names or step.node in cited):
+            used.append(step)
+            cited.update(step.after)
+    return tuple(reversed(used))
 
 
 def _with_descendants(plan: Plan, nodes: Iterable[Digest]) -> set[Digest]:

@@ -163,7 +163,7 @@ class Schedule:
         """Nothing more is started or tried again; what is under way goes on."""
         if not self._is_draining:
             self._is_draining = True
-            self._ready, self._ready_alone, self._delayed = [], [], set()
+            self._ready, self._ready_alone = [], []
             self._move(tuple(self._states), State.WAITING, State.CANCELLED)
 
     # --- how one state becomes another ---
@@ -210,7 +210,6 @@ class Schedule:
             insort(self._queue(unit), self._ranks[unit])
 
     def _withdraw(self, unit: Unit) -> None:
-        self._delayed.discard(unit)
         if self._is_queued(unit):
             self._queue(unit).remove(self._ranks[unit])
 

@@ -183,10 +183,11 @@ TRAINED = family(  # two heads trained together on two data models, and somethin
 )
 
 
-def test_a_group_is_made_together_once_even_if_only_one_member_is_affected() -> None:
+@pytest.mark.parametrize("timed", ["ner", "qa"])
+def test_a_group_is_made_together_once_even_if_only_one_member_is_affected(timed: str) -> None:
     drawn = family("x@1", "x@2", "other@1", "ner@1 <- other@1", "qa@1 <- x@1", "low@1 <- ner@1")
 
-    plan = drawn.plan(groups=["ner qa"], estimates={"qa": 9.0})
+    plan = drawn.plan(groups=["ner qa"], estimates={timed: 9.0})
 
     assert drawn.read(plan) == {
         "ner@1": "build: other@1",

@@ -92,7 +92,7 @@ def test_what_somebody_moved_meanwhile_is_left_out_with_all_that_was_made_from_i
 def test_one_moved_name_of_several_is_enough() -> None:
     drawn = family("a@1", "a@2", "x@1 <- a@1", "y@1 <- x@1", names={"alias": "x@1"})
 
-    assert kept(["alias"], drawn.plan()) == []
+    assert kept(["alias"], drawn.plan()) == kept(["x"], drawn.plan()) == []
 
 
 def test_if_one_member_was_moved_meanwhile_its_group_is_left_out() -> None:
@@ -105,3 +105,18 @@ def test_a_moved_name_counts_even_if_it_came_out_unchanged() -> None:
     b, *others = PLAN.steps
 
     assert without_moved(PLAN, others, [b.name]) == ()
+
+
+def test_what_has_no_name_is_published_with_what_was_made_from_it_and_not_alone() -> None:
+    #   a@1 ── mid (no name any more) ──┬── low
+    #                                   └── same
+    drawn = family(
+        *("a@1", "a@2", "mid@1 <- a@1", "low@1 <- mid@1", "same@1 <- mid@1"), nameless="mid"
+    )
+    plan = drawn.plan()
+    unchanged = {"same": State.UNCHANGED}
+
+    assert published(unchanged, drawn=drawn, plan=plan) == ["mid", "low"]
+    assert published({**unchanged, "low": State.FAILED}, drawn=drawn, plan=plan) == []
+    assert [step.name for step in without_moved(plan, plan.steps, ["low"])] == ["", "same"]
+    assert without_moved(plan, plan.steps, ["low", "same"]) == ()

@@ -22,6 +22,7 @@ from mgit.cascade import (
     Recorded,
     default_updates,
     make_plan,
+    replacing,
 )
 from mgit.digest import Digest
 from mgit.errors import UsageError
@@ -206,6 +207,17 @@ def test_a_plan_does_not_depend_on_any_order(drawn: Drawn, shuffled: random.Rand
     again = replace(drawn, lineage=Lineage(dict(nodes)), names=dict(names), updates=dict(updates))
 
     assert planned(again) == planned(drawn)
+
+
+@given(families())
+def test_however_few_units_one_sweep_answers_for_the_plan_is_the_same(drawn: Drawn) -> None:
+    plan = planned(drawn)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(replacing, "_BLOCK_BITS", 2)
+        again = planned(drawn)
+
+    assert again == plan
 
 
 @given(families())

@@ -209,6 +209,19 @@ def test_an_update_may_be_to_any_node() -> None:
     assert drawn.read(drawn.plan({"a@1": "other@1"})) == {"qa@1": "build: other@1"}
 
 
+def test_what_a_version_was_updated_to_counts_before_its_current_version() -> None:
+    drawn = family("a@1", "a@2", "other@1", "qa@1 <- a@1")
+
+    assert drawn.read(drawn.plan({"a@1": "other@1"})) == {"qa@1": "build: other@1"}
+
+
+def test_a_version_that_a_name_still_points_to_is_current_whatever_replaced_it() -> None:
+    #   x ── a@1 (a name of its own) ══ a@2 (made from x, too)      low (made from a@1)
+    drawn = family(*("x@1", "x@2", "a@1", "a@2 <- x@1", "low@1 <- a@1"), names={"release": "a@1"})
+
+    assert drawn.read(drawn.plan()) == {"a@2": "build: x@2"}
+
+
 def test_an_update_to_a_node_that_is_not_here_is_refused() -> None:
     drawn = family("a@1", "!gone@1", "qa@1 <- a@1")
 

@@ -269,6 +269,17 @@ def test_nothing_is_tried_again_while_draining() -> None:
     assert cascade.states["f"] == "cancelled"
 
 
+def test_what_waits_to_run_alone_is_cancelled_too() -> None:
+    cascade = run()
+    cascade.start("b")
+    cascade.fail("b", State.OUT_OF_MEMORY)
+
+    cascade.schedule.drain()
+
+    assert cascade.is_over()
+    assert cascade.ready() == []
+
+
 def test_what_is_killed_is_cancelled_and_never_tried_again() -> None:
     cascade = run()
     cascade.start("b")

@@ -54,6 +54,16 @@ def test_an_updated_parent_is_not_unchanged_by_itself() -> None:
     assert cascade.ready() == ["c"]
 
 
+def test_a_parent_that_stays_as_recorded_is_no_reason_to_make_it() -> None:
+    drawn = family("a@1", "a@2", "x@1", "b@1 <- a@1", "c@1 <- left=b@1, right=x@1")
+    cascade = run(drawn)
+    cascade.start("b")
+
+    cascade.unchanged("b")
+
+    assert cascade.is_over()
+
+
 def test_a_ready_step_may_be_unchanged_without_having_run() -> None:
     cascade = run()
 
@@ -122,6 +132,16 @@ def test_below_an_unchanged_member_nothing_is_made_once_the_group_is_over() -> N
     assert cascade.ready() == ["low-qa", "other"]
 
 
+def test_nothing_is_unchanged_before_the_groups_that_it_needs_are_over() -> None:
+    drawn = family("a@1", "a@2", "x@1 <- a@1", "y@1 <- a@1", "c@1 <- a@1", "n@1 <- p=x@1, q=c@1")
+    cascade = run(drawn, drawn.plan(groups=["x y"]))
+    cascade.make("x", "c")
+    cascade.unchanged("x", "c")
+
+    assert cascade.states["n"] == "waiting"
+    assert cascade.fail("y", State.TEST_FAILED) == {"n"}
+
+
 def test_a_group_is_unchanged_if_every_changed_parent_is() -> None:
     drawn = family("a@1", "a@2", "b@1 <- a@1", "x@1 <- b@1", "y@1 <- b@1", "z@1 <- y@1")
     cascade = run(drawn, drawn.plan(groups=["x y"]))
@@ -158,15 +178,29 @@ def test_the_test_of_one_member_is_tried_again_without_the_others() -> None:
 
 
 def test_a_member_that_waits_to_be_tried_again_is_blocked_if_another_fails() -> None:
+    delayed, ready = together(), together()
+    for cascade in (delayed, ready):
+        cascade.make("ner")
+        cascade.fail("qa", State.CRASHED)
+    ready.due("qa")
+
+    for cascade in (delayed, ready):
+        assert cascade.fail("ner", State.TEST_FAILED) == {"qa", "low-ner", "low-qa"}
+        cascade.due("qa")
+        assert cascade.states["qa"] == "blocked"
+        assert cascade.ready() == ["other"]
+
+
+@pytest.mark.parametrize("first", ["ner", "qa"])
+def test_a_group_runs_alone_to_its_last_member(first: str) -> None:
     cascade = together()
+    cascade.start("ner")
+    cascade.fail("ner", State.OUT_OF_MEMORY)
     cascade.make("ner")
-    cascade.fail("qa", State.CRASHED)
 
-    assert cascade.fail("ner", State.TEST_FAILED) == {"qa", "low-ner", "low-qa"}
-    cascade.due("qa")
+    cascade.unchanged(first)
 
-    assert cascade.states["qa"] == "blocked"
-    assert cascade.ready() == ["other"]
+    assert cascade.ready() == []
 
 
 def test_after_one_member_failed_no_other_is_tried_again() -> None:
