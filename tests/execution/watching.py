@@ -68,14 +68,15 @@ def left(job: Mapping[str, object], *, within_s: float = 8) -> list[str]:
 
 
 def alive(job: Mapping[str, object]) -> Iterator[str]:
-    """Yields what lives of an executor: by mark, by session, by the guard's command line."""
-    mark = str(job["mark"]).encode()
+    """Yields what lives of an executor: by session, and by its mark if the job told it."""
+    mark = str(job["mark"]).encode() if "mark" in job else None
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             state, _, _, session, *_ = (process / "stat").read_text().rpartition(")")[2].split()
             command = (process / "cmdline").read_bytes()
             variables = (process / "environ").read_bytes()
-            is_ours = mark in variables or mark in command or int(session) == job["session"]
+            is_marked = mark is not None and (mark in variables or mark in command)
+            is_ours = is_marked or int(session) == job["session"]
             if is_ours and state not in "ZX":
                 yield f"{process.name} {command.decode(errors='replace')}"
 
