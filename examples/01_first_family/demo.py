@@ -1,11 +1,11 @@
 """Shows mgit from the first repository on: a family of real models, two teams and a stranger.
 
-    python demo.py                  # three to four minutes; needs what `make demo` installs
+    python demo.py                  # just under four minutes; needs what `make demo` installs
     python demo.py --tiny           # the same story with tiny models, in seconds, without torch
 
 It prints every command with its real output, and a table of what was shown; it exits with 1 if
 something was not so. Nothing is downloaded, and nothing outside its folder is written; the real
-models take 4 GB there while it runs.
+models take 5 GB there while it runs.
 """
 
 import argparse
