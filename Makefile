@@ -12,10 +12,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-all bench fmt checks
+.PHONY: help demo test test-all bench bench-storage fmt checks
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/demo-model.stamp ## a small family of models, from the first `mgit init` on
 	$(BIN)/python examples/01_first_family/demo.py
@@ -28,6 +28,9 @@ test-all: checks ## the same with the slow tests, and ten times as many cases a 
 
 bench: $(VENV)/dev.stamp $(VENV)/demo-model.stamp ## measurements, side by side
 	$(BIN)/python benchmarks/run.py
+
+bench-storage: $(VENV)/dev.stamp $(VENV)/demo-model.stamp ## what families of models take, beside others
+	$(BIN)/python -m benchmarks.storage $(ARGS)
 
 fmt: $(VENV)/dev.stamp ## formats, and mends what the linter can mend by itself
 	$(BIN)/ruff check --fix-only --quiet .

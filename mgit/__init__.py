@@ -40,7 +40,9 @@ if TYPE_CHECKING:
     from mgit.errors import MgitError
     from mgit.loading import LoadedModel
     from mgit.merging import Merge, merge
+    from mgit.repacking import collect, repack, repack_lossy
     from mgit.repair import check as check_integrity
+    from mgit.repair import mend
     from mgit.repository import Home, Repository
     from mgit.source import check, recipe
     from mgit.sync import Cloned, backfill, fetch, pull, push
@@ -76,6 +78,7 @@ __all__ = [
     "check",
     "check_integrity",
     "clone",
+    "collect",
     "diff",
     "export",
     "fetch",
@@ -86,6 +89,7 @@ __all__ = [
     "ls",
     "max_negative_flips",
     "members",
+    "mend",
     "merge",
     "no_worse_than",
     "note",
@@ -101,6 +105,8 @@ __all__ = [
     "remove_remote",
     "remove_tags",
     "rename",
+    "repack",
+    "repack_lossy",
     "reproduce",
     "resolve",
     "run_cascade",
@@ -137,6 +143,8 @@ _FROM = {
     "errors": ("MgitError",),
     "loading": ("LoadedModel",),
     "merging": ("Merge", "merge"),
+    "repacking": ("collect", "repack", "repack_lossy"),
+    "repair": ("mend",),
     "repository": ("Home", "Repository"),
     "source.marks": ("check", "recipe"),
     "sync": ("add_remote", "backfill", "fetch", "pull", "push", "remotes", "remove_remote"),

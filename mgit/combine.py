@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import ml_dtypes
 import numpy as np
@@ -32,7 +32,7 @@ _FLOATS: Mapping[str, npt.DTypeLike] = {
     "F8_E5M2": ml_dtypes.float8_e5m2,
 }
 _BLOCK = 1 << 14  # elements: a block and its temporaries stay in the second-level cache
-_ROUNDED_BY_NUMPY = {"F64", "F32", "C64", "F16"}  # ml_dtypes goes through float32: twice rounded
+_FROM_ELSEWHERE = 2  # ``isbuiltin`` of a type of ml_dtypes, which rounds to float32 first: twice
 
 
 class Side(Enum):
@@ -151,7 +151,8 @@ def combine(
     made, spoilt = [], 0
     for base, ours, theirs in _blocks(chunks, dtype):
         with np.errstate(all="ignore"):  # what overflows is counted, not warned of
-            raw = _rounded(formula.compute(base, ours, theirs, parameters), dtype)
+            values = formula.compute(base, ours, theirs, parameters)
+            raw = rounded(values, _FLOATS[dtype]).tobytes()
         made.append(raw)
         spoilt += _spoilt(_values(raw, dtype), (base, ours, theirs))
     return Combination(b"".join(made), spoilt)
@@ -165,6 +166,13 @@ def _spoilt(made: Values, sources: tuple[Values, Values, Values]) -> int:
     are_numbers = ~(np.isnan(base) | np.isnan(ours) | np.isnan(theirs))
     spoilt = (~np.isfinite(made) & are_finite) | (np.isnan(made) & are_numbers)
     return int(np.count_nonzero(spoilt))
+
+
+def rounded(values: Values, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """Returns values of any shape in a type of floating point; to nearest, ties to even."""
+    with np.errstate(all="ignore"):  # what overflows is told by whoever keeps it
+        is_odd = np.dtype(dtype).isbuiltin == _FROM_ELSEWHERE
+        return (_to_odd(values) if is_odd else values).astype(dtype)
 
 
 def measure(chunks: Iterable[Chunks], dtype: str) -> Statistics:
@@ -204,12 +212,6 @@ def _blocks(chunks: Chunks, dtype: str) -> Iterator[tuple[Values, Values, Values
 def _values(raw: bytes, dtype: str) -> Values:
     with np.errstate(invalid="ignore"):  # a signalling NaN is a value like others
         return np.frombuffer(raw, _FLOATS[dtype]).astype(np.float64)
-
-
-def _rounded(values: Values, dtype: str) -> bytes:
-    """Rounds once, to nearest, ties to even."""
-    exact = values if dtype in _ROUNDED_BY_NUMPY else _to_odd(values)
-    return exact.astype(_FLOATS[dtype]).tobytes()
 
 
 def _to_odd(values: Values) -> npt.NDArray[np.float32]:

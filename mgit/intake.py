@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from mgit.digest import Digest
-from mgit.errors import DamagedError, FormatError, MgitError
+from mgit.errors import FormatError, MgitError
 from mgit.objects import (
     MetaObject,
     PackId,
@@ -38,6 +38,7 @@ class Quarantine:
     peer: str
     received_bytes: int = 0
     _writer: PackWriter = field(init=False)
+    _places: dict[Ref, Place] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._writer = self._new_writer()
@@ -66,43 +67,43 @@ class Quarantine:
         """Takes the stored body of a chunk, which was checked against its index."""
         row = place.row
         self._writer.add(row.ref, body, raw_bytes=row.raw_bytes, codec=row.codec, bases=row.bases)
+        self._places[row.ref] = place
 
     @property
     def is_full(self) -> bool:
         """Whether a pack is complete, so that it is worth settling."""
         return bool(self._writer.finished)
 
-    def settle(self) -> None:
+    def settle(self) -> list[Place]:
         """Verifies and installs what was received so far; bases must have come before children.
 
-        Raises:
-            DamagedError: A chunk is not what its id says. The good ones are installed.
+        Returns the rows at the peer that are not what their ids say. They are left out, and so is
+        what cannot be decoded for another reason: a base of it is bad, there or here.
         """
         packs = list(self._writer.finish())
-        bad = self._bad_chunks(packs)
-        if bad:
-            packs = self._without(bad, packs)
+        bad: set[Ref] = set()
+        undecoded = self._undecoded(packs, bad)
+        if undecoded:
+            packs = self._without(undecoded, packs)
         self.repository.store.install(packs)
         self._writer = self._new_writer()
         self.received_bytes += sum(pack.index.bodies_bytes for pack in packs)
-        if bad:
-            raise DamagedError(
-                f"{self.peer} sent {len(bad)} chunks that are not what their ids say: first"
-                f" {min(bad).digest.short}",
-                hint="the good ones are kept; fetch the rest from another remote",
-            )
+        blamed = [self._places[ref] for ref in sorted(bad)]
+        self._places.clear()
+        return blamed
 
-    def _bad_chunks(self, packs: list[FinishedPack]) -> set[Ref]:
-        reader = self._joint_reader(packs)
-        bad = set()
+    def _undecoded(self, packs: list[FinishedPack], bad: set[Ref]) -> set[Ref]:
+        """Returns what cannot be decoded; what is itself not what its id says joins ``bad``."""
+        reader = self._joint_reader(packs, bad)
+        undecoded = set()
         for ref in (row.ref for pack in packs for row in pack.index.rows()):
             try:
                 reader.chunk(ref.digest)
             except MgitError:
-                bad.add(ref)
-        return bad
+                undecoded.add(ref)
+        return undecoded
 
-    def _joint_reader(self, packs: list[FinishedPack]) -> Reader:
+    def _joint_reader(self, packs: list[FinishedPack], bad: set[Ref]) -> Reader:
         """Reads from the repository and from the packs that are not part of it yet."""
         store = self.repository.store
         arrived = {pack.pack: pack for pack in packs}
@@ -111,8 +112,14 @@ class Quarantine:
         def read(pack: PackId, start: int, stop: int) -> bytes:
             return arrived.get(pack, store).read(pack, start, stop)
 
+        def report(place: Place, reason: str) -> None:
+            if place.pack in arrived:
+                bad.add(place.row.ref)
+            else:
+                store.reader.report(place, reason)
+
         damaged = {row for row in store.catalog.damaged if row[0] not in arrived}
-        return Reader(Catalog(indexes, damaged), read, lambda _place, _why: None)
+        return Reader(Catalog(indexes, damaged), read, report)
 
     def _without(self, bad: set[Ref], packs: list[FinishedPack]) -> list[FinishedPack]:
         writer = self._new_writer()

@@ -12,15 +12,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from mgit import tensors
-from mgit.checkpoint import write_checkpoint
+from mgit.checkpoint import Source, write_checkpoint
 from mgit.decoded import Decoded, KeptFolder
 from mgit.digest import Digest
-from mgit.errors import MachineError, NotFoundError
+from mgit.errors import MachineError, NotFoundError, UsageError
 from mgit.objects import TensorEntry, Weights, digest_of
 from mgit.objects.grammar import printable
 from mgit.repository import Parts, Repository, require_complete
 from mgit.selection import Selection
-from mgit.tensors import Array
+from mgit.tensors import Array, Raw
 
 if TYPE_CHECKING:
     from mgit.tensors import Tensor
@@ -84,6 +84,42 @@ class LoadedModel:
         """Returns the same for numpy; its arrays have memory of their own. Never imports torch."""
         self._check_open()
         return self._arrays
+
+    def rows(self, name: str, start: int, stop: int) -> Array:
+        """Returns rows ``start`` to ``stop`` (left out) of a tensor, for numpy.
+
+        Rows are those of its first dimension. Only the chunks that hold them are decoded, and
+        nothing is kept, unless the tensor is in the decoded cache: then they are mapped from there.
+        The array has memory of its own.
+
+        Raises:
+            NotFoundError: There is no such tensor.
+            UsageError: It has no such rows, or numpy has no such type.
+            DamagedError: A chunk is damaged.
+        """
+        entry = self._entry_of_rows(name, start, stop)
+        return tensors.as_array(*self._source.rows(entry, start, stop))
+
+    def tensor_rows(self, name: str, start: int, stop: int) -> "Tensor":
+        """Returns the same for torch; raises as ``rows`` does."""
+        entry = self._entry_of_rows(name, start, stop)
+        return tensors.as_tensor(*self._source.rows(entry, start, stop))
+
+    def _entry_of_rows(self, name: str, start: int, stop: int) -> TensorEntry:
+        self._check_open()
+        entry = self._parts.weights.tensors.get(name)
+        if entry is None:
+            raise NotFoundError(
+                f"{self.node.short} has no tensor {printable(name)!r}",
+                hint="their names: list(model.arrays())",
+            )
+        if not entry.shape or not 0 <= start <= stop <= entry.shape[0]:
+            raise UsageError(
+                f"tensor {printable(name)!r} of shape {list(entry.shape)} has no rows"
+                f" {start} to {stop}",
+                hint="rows are counted from 0 along the first dimension",
+            )
+        return entry
 
     def file(self, path: str) -> bytes:
         """Returns the bytes of a file that is kept whole: ``config.json``.
@@ -156,10 +192,17 @@ class _Source:
     def tensor(self, entry: TensorEntry) -> "Tensor":
         return tensors.as_tensor(self.cache.tensor(entry, self.fetch), entry.dtype, entry.shape)
 
+    def rows(self, entry: TensorEntry, start: int, stop: int) -> tuple[Raw, str, tuple[int, ...]]:
+        """Returns bytes, type and shape of some rows of a tensor."""
+        shape = (stop - start, *entry.shape[1:])
+        row = entry.size_bytes // max(entry.shape[0], 1)
+        raw = self.cache.part(entry, start * row, stop * row, self.fetch)
+        return raw, entry.dtype, shape
+
     def folder(self, parts: Parts) -> KeptFolder:
         def write(target: Path) -> None:
-            described = (parts.manifest, parts.content, parts.layout, parts.weights)
-            write_checkpoint(target, described, self.fetch, lambda _size: None)
+            source = Source(self.fetch, self.cache.held)
+            write_checkpoint(target, parts, source, lambda _size: None)
 
         return self.cache.checkpoint(digest_of(parts.manifest), parts.size_bytes, write)
 

@@ -13,7 +13,18 @@ from functools import cached_property
 from graphlib import TopologicalSorter
 
 from mgit.digest import Digest
-from mgit.objects import ADOPTION, CREATION, NOTE, TAG, WITHDRAWAL, Node, Ref, Statement, Subject
+from mgit.objects import (
+    ADOPTION,
+    CREATION,
+    NOTE,
+    TAG,
+    TEST_RESULT,
+    WITHDRAWAL,
+    Node,
+    Ref,
+    Statement,
+    Subject,
+)
 from mgit.objects.statement import Json, descriptor
 from mgit.repository import History
 from mgit.signing import key_text
@@ -70,14 +81,18 @@ class Provenance:
     """The claims in a history, by what they are about."""
 
     def __init__(self, history: History) -> None:
-        """Takes the history to look at."""
-        self._history = history
+        """Takes the history to look at, and keeps it for others to look at too."""
+        self.history = history
 
     @cached_property
     def _claims(self) -> Mapping[Digest, list[Claim]]:
-        history, claims = self._history, defaultdict(list)
-        for digest, entry in sorted(history.ledger.entries.items()):
-            if entry.repository != history.repository:
+        """Node -> what is claimed about it, of each key in the order of its log."""
+        history, claims = self.history, defaultdict(list)
+        entries = sorted(history.ledger.entries.items())
+        log = TopologicalSorter({digest: entry.previous for digest, entry in entries})
+        for digest in log.static_order():
+            entry = history.ledger.entries.get(digest)
+            if entry is None or entry.repository != history.repository:
                 continue
             for payload in entry.claims:
                 statement = history.statements.get(payload)
@@ -110,9 +125,12 @@ class Provenance:
         return frozenset(withdrawn)
 
     def about(self, node: Digest, predicate_type: str) -> list[Claim]:
-        """Returns the claims of one type about a node that nobody took back, trusted ones first."""
+        """Returns the claims of one type about a node that nobody took back, trusted ones first.
+
+        Of the results that one key signed for one check, only the newest.
+        """
         found = {
-            claim.payload: claim
+            _place(claim): claim
             for claim in sorted(self._claims.get(node, ()), key=lambda claim: claim.is_trusted)
             if claim.statement.predicate_type == predicate_type
             and (claim.key, claim.payload) not in self._withdrawn
@@ -146,12 +164,27 @@ class Provenance:
 
     def trail(self, node: Digest) -> list[Origin]:
         """Returns who made a node and every ancestor of it that is here, parents first."""
-        lineage = self._history.lineage
+        lineage = self.history.lineage
         order = lineage.topological({node, *lineage.ancestors(node)})
         return [
             Origin(step, tuple(self.about(step, CREATION)), tuple(self.about(step, ADOPTION)))
             for step in order
         ]
+
+
+def checked_in(statement: Statement) -> Digest | None:
+    """Returns the check whose result a statement is; None if it is no result of one check."""
+    if statement.predicate_type == TEST_RESULT:
+        match statement.predicate:
+            case {"configuration": [{"digest": {"sha256": str(text)}}]} if _HEX.fullmatch(text):
+                return Digest.from_text(text)
+    return None
+
+
+def _place(claim: Claim) -> tuple[object, ...]:
+    """What is claimed later in the same place stands instead of what was claimed before."""
+    check = checked_in(claim.statement)
+    return (claim.key, check) if check else (claim.payload,)
 
 
 def creation_statement(
@@ -213,6 +246,12 @@ def note_statement(name: str, node: Digest, text: str, *, written: str) -> State
 def adoption_statement(name: str, node: Digest) -> Statement:
     """Returns the statement that its key takes over what another key made."""
     return Statement((Subject(Ref(Node.kind, node), name),), ADOPTION, {"nonce": _nonce()})
+
+
+def result_statement(name: str, node: Digest, result: Json) -> Statement:
+    """Returns the statement of what became of a check of a node (in-toto Test Result)."""
+    predicate = {**result, "nonce": _nonce()}
+    return Statement((Subject(Ref(Node.kind, node), name),), TEST_RESULT, predicate)
 
 
 def withdrawal(statements: Mapping[Digest, Statement]) -> Statement:

@@ -1,64 +1,97 @@
-"""The bytes of a checkpoint into chunks, one at a time: any model streams through."""
+"""The bytes of a checkpoint into chunks: any model streams through, on a few threads."""
 
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Self
+from itertools import chain, islice
 
-from mgit.checkpoint import Checkpoint, FileOnDisk, TensorOnDisk, require_unchanged
+from mgit.adding.pieces import Piece, pieces_of_bytes, pieces_of_file, pieces_of_tensor
+from mgit.adding.relating import Bases
+from mgit.checkpoint import Checkpoint, FileOnDisk, require_unchanged
 from mgit.digest import Digest
-from mgit.errors import AbsentError, FormatError
 from mgit.objects import (
+    CHUNK,
     DTYPES,
     Content,
-    DType,
-    Edge,
     FileEntry,
     Layout,
     Manifest,
+    Ref,
     TensorEntry,
     Weights,
     digest_of,
 )
-from mgit.objects.dtypes import RAW_BYTES, cut, cut_file
+from mgit.objects.dtypes import cut, cut_file
 from mgit.progress import Progress
-from mgit.repository import History, Parts, Repository, read_parts
-from mgit.store import PackWriter, Reader, add_chunk
-from mgit.store.files import machine_errors
+from mgit.repository import Parts
+from mgit.store import Coded, PackWriter, encode_chunk
+from mgit.threads import map_in_order
 
 
 @dataclass(frozen=True, slots=True)
-class Bases:
-    """The chunks of related models that stand where a new chunk will stand.
+class _New:
+    """A chunk of a new model. ``coded`` is None where it is here already, or somebody's turn."""
 
-    Attributes:
-        reader: Reads what the store holds.
-        models: The weights of the related models.
+    chunk: Digest
+    raw_bytes: int
+    coded: Coded | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Intake:
+    """Reads, hashes and codes pieces: on several threads, each chunk once."""
+
+    writer: PackWriter
+    bases: Bases
+    begun: set[Digest] = field(default_factory=set)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self, piece: Piece) -> _New:
+        raw = piece.read()
+        chunk = Digest.of(raw)
+        with self.lock:
+            is_first = chunk not in self.begun and Ref(CHUNK, chunk) not in self.writer
+            self.begun.add(chunk)
+        if not is_first or self.bases.reader.is_intact(chunk):
+            return _New(chunk, len(raw), None)
+        bases = self.bases
+        coded = encode_chunk(bases.reader, raw, piece.form, bases.of(piece), bases.coding)
+        return _New(chunk, len(raw), coded)
+
+
+def store_pieces(
+    pieces: Iterable[Piece],
+    writer: PackWriter,
+    bases: Bases,
+    advance: Callable[[int], None] | None = None,
+) -> list[Digest]:
+    """Writes the chunks that are not here yet, and returns the ids of all, in order.
+
+    A chunk whose stored bytes are no longer as written counts as absent: so adding heals.
+
+    Args:
+        pieces: What is to be chunks.
+        writer: The pack being written.
+        bases: What they may be stored as differences from.
+        advance: Is told the bytes of each chunk, when it is done.
     """
-
-    reader: Reader
-    models: Sequence[Weights]
-
-    def of(self, tensor: str, dtype: str, index: int) -> Iterator[Digest]:
-        """Yields chunk ``index`` of the tensors of that name and type."""
-        for weights in self.models:
-            entry = weights.tensors.get(tensor)
-            if entry and entry.dtype == dtype and index < len(entry.chunks):
-                yield entry.chunks[index]
-
-
-def bases_among(repository: Repository, history: History, edges: Iterable[Edge]) -> Bases:
-    """Returns the bases for a child with these edges: its parents that are here."""
-    models = []
-    for parent in sorted({edge.parent for edge in edges} & history.nodes.keys()):
-        try:
-            models.append(read_parts(repository, history.nodes[parent]).weights)
-        except AbsentError:
-            continue  # not in this copy: the child is stored without that base
-    return Bases(repository.store.reader, models)
+    found = []
+    with closing(map_in_order(_Intake(writer, bases).take, pieces)) as taken:
+        for new in taken:
+            if new.coded:
+                ref, coded = Ref(CHUNK, new.chunk), new.coded
+                writer.add(
+                    ref,
+                    coded.body,
+                    raw_bytes=new.raw_bytes,
+                    codec=coded.codec,
+                    bases=coded.bases,
+                )
+            found.append(new.chunk)
+            if advance:
+                advance(new.raw_bytes)
+    return found
 
 
 def store_checkpoint(
@@ -69,81 +102,48 @@ def store_checkpoint(
     Raises:
         FormatError: A file changed while it was read.
     """
-    total, done = checkpoint.size_bytes, checkpoint.header_bytes
-    with _Source(writer, bases, progress, total, done) as source:
-        tensors = {name: source.tensor(tensor) for name, tensor in checkpoint.tensors.items()}
-        weights = Weights(tensors)
-        content_files, layout_files, documents = (
-            {path: source.file(file) for path, file in files.items()}
-            for files in (checkpoint.files, checkpoint.indexes, checkpoint.documents)
-        )
+    done, total = checkpoint.header_bytes, checkpoint.size_bytes
+
+    def advance(size: int) -> None:
+        nonlocal done
+        done += size
+        progress(done, total)
+
+    plain = (checkpoint.files, checkpoint.indexes, checkpoint.documents)
+    pieces = chain(
+        chain.from_iterable(map(pieces_of_tensor, checkpoint.tensors.values())),
+        chain.from_iterable(pieces_of_file(file) for files in plain for file in files.values()),
+    )
+    chunks = iter(store_pieces(pieces, writer, bases, advance))
     require_unchanged(checkpoint)
+    tensors = {
+        name: TensorEntry(
+            tensor.stored.dtype,
+            tensor.stored.shape,
+            _next(chunks, cut(DTYPES[tensor.stored.dtype], tensor.stored.shape)),
+        )
+        for name, tensor in checkpoint.tensors.items()
+    }
+    weights = Weights(tensors)
+    content_files, layout_files, documents = (_entries(files, chunks) for files in plain)
     content = Content(digest_of(weights), content_files)
     layout = Layout(tuple(checkpoint.shards), layout_files)
     manifest = Manifest(digest_of(content), documents, digest_of(layout))
     return Parts(manifest, content, layout, weights)
 
 
-def store_bytes(content: bytes, writer: PackWriter, reader: Reader) -> FileEntry:
+def _entries(files: dict[str, FileOnDisk], chunks: Iterator[Digest]) -> dict[str, FileEntry]:
+    return {
+        path: FileEntry(file.size_bytes, _next(chunks, cut_file(file.size_bytes)))
+        for path, file in files.items()
+    }
+
+
+def _next(chunks: Iterator[Digest], sizes: Iterable[int]) -> tuple[Digest, ...]:
+    """Returns as many chunks as there are sizes."""
+    return tuple(islice(chunks, sum(1 for _ in sizes)))
+
+
+def store_bytes(content: bytes, writer: PackWriter, bases: Bases) -> FileEntry:
     """Writes the chunks of a file's content that are not here yet; returns what describes it."""
-    at, chunks = 0, []
-    for size in cut_file(len(content)):
-        raw = content[at : at + size]
-        chunks.append(add_chunk(writer, reader, raw, RAW_BYTES, ()))
-        at += size
-    return FileEntry(len(content), tuple(chunks))
-
-
-@dataclass(slots=True)
-class _Source:
-    """Reads the files of a checkpoint chunk by chunk, each file opened once."""
-
-    writer: PackWriter
-    bases: Bases
-    progress: Progress
-    total: int
-    done: int
-    files: dict[Path, BinaryIO] = field(default_factory=dict)
-    opened: ExitStack = field(default_factory=ExitStack)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.opened.close()
-
-    def tensor(self, tensor: TensorOnDisk) -> TensorEntry:
-        stored, dtype = tensor.stored, DTYPES[tensor.stored.dtype]
-        at, chunks = stored.start, []
-        for index, size in enumerate(cut(dtype, stored.shape)):
-            candidates = self.bases.of(stored.name, stored.dtype, index)
-            chunks.append(self._chunk(tensor.source, (at, size), dtype, candidates))
-            at += size
-        return TensorEntry(stored.dtype, stored.shape, tuple(chunks))
-
-    def file(self, file: FileOnDisk) -> FileEntry:
-        at, chunks = 0, []
-        for size in cut_file(file.size_bytes):
-            chunks.append(self._chunk(file.source, (at, size), RAW_BYTES, ()))
-            at += size
-        return FileEntry(file.size_bytes, tuple(chunks))
-
-    def _chunk(
-        self, path: Path, place: tuple[int, int], dtype: DType, candidates: Iterable[Digest]
-    ) -> Digest:
-        start, size = place
-        with machine_errors(f"reading {path.name}"):
-            if path not in self.files:
-                self.files[path] = self.opened.enter_context(path.open("rb"))
-            raw = os.pread(self.files[path].fileno(), size, start)
-        if len(raw) != size:
-            raise FormatError(f"{path} changed while it was read", hint="run the command again")
-        chunk = add_chunk(self.writer, self.bases.reader, raw, dtype, candidates)
-        self.done += size
-        self.progress(self.done, self.total)
-        return chunk
+    return FileEntry(len(content), tuple(store_pieces(pieces_of_bytes(content), writer, bases)))

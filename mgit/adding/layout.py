@@ -37,7 +37,7 @@ def layout_of(tensors: Tensors, files: Collection[str], models: Sequence[Parts])
         return Layout((), {})
     taken = {path.casefold() for path in files}
     path = next(path for path in _paths() if path not in taken)
-    return Layout((new_shard(path, tensors, _format(models)),), {})
+    return Layout((new_shard(path, tensors, format_of(models)),), {})
 
 
 def new_shard(path: str, tensors: Tensors, metadata: Mapping[str, str]) -> Shard:
@@ -54,17 +54,8 @@ def new_shard(path: str, tensors: Tensors, metadata: Mapping[str, str]) -> Shard
     return Shard(path, written + b" " * (-len(written) % _ALIGNMENT), tuple(order))
 
 
-def _kinds(tensors: Tensors) -> dict[str, tuple[str, tuple[int, ...]]]:
-    return {name: (entry.dtype, entry.shape) for name, entry in tensors.items()}
-
-
-def _paths() -> Iterator[str]:
-    yield "model.safetensors"
-    yield from (f"model-{number}.safetensors" for number in count(2))
-
-
-def _format(models: Sequence[Parts]) -> dict[str, str]:
-    """Which framework wrote them: what loaders ask for, transformers refuses a file without.
+def format_of(models: Sequence[Parts]) -> dict[str, str]:
+    """Returns which framework wrote them: transformers refuses a file that does not say it.
 
     Whatever else stands in that place is about the old file.
     """
@@ -75,3 +66,12 @@ def _format(models: Sequence[Parts]) -> dict[str, str]:
             case _:
                 continue
     return {}
+
+
+def _kinds(tensors: Tensors) -> dict[str, tuple[str, tuple[int, ...]]]:
+    return {name: (entry.dtype, entry.shape) for name, entry in tensors.items()}
+
+
+def _paths() -> Iterator[str]:
+    yield "model.safetensors"
+    yield from (f"model-{number}.safetensors" for number in count(2))

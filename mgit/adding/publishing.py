@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 
-from mgit.adding.chunking import bases_among, store_checkpoint
+from mgit.adding.chunking import store_checkpoint
+from mgit.adding.relating import bases_near
 from mgit.checkpoint import Checkpoint, scan
 from mgit.digest import Digest
 from mgit.errors import AbsentError, ConflictError, DamagedError
@@ -30,12 +31,14 @@ from mgit.repository import (
     Parts,
     Repository,
     Step,
+    coding_of,
     install_objects,
+    leased,
     now,
     record,
 )
 from mgit.selection import Selection
-from mgit.store import PackWriter
+from mgit.store import Effort, PackWriter
 from mgit.store.files import machine_errors
 
 _MAX_CONFIG_BYTES = 4 << 20
@@ -82,6 +85,7 @@ class Added:
     is_aside: bool
 
 
+@leased("add", is_writing=True)
 def add(
     repository: Repository,
     path: str | PathLike[str],
@@ -89,6 +93,7 @@ def add(
     *,
     description: Description | None = None,
     exclude: Sequence[str] = (),
+    effort: Effort = Effort.NORMAL,
     progress: Progress = silent,
 ) -> Added:
     """Adds a checkpoint as a new model, or as the next version of one.
@@ -99,16 +104,19 @@ def add(
         name: The model's name.
         description: What is known about it.
         exclude: Patterns of files in the folder that are left out.
+        effort: How much work goes into storing less.
         progress: Is told how far the reading is.
 
     Raises:
-        UsageError, NotFoundError, PickleError, FormatError: The checkpoint or the name is refused.
+        UsageError, NotFoundError, PickleError, FormatError: The checkpoint or the name is refused,
+            or a setting.
         ConflictError: The name is a conflicted one.
         MachineError: No space, no permission.
     """
     started = now()
     repository.check_writable()
     repository.identity()  # so that a missing key is told before the work, not after it
+    coding = coding_of(repository, effort)
     checkpoint = scan(Path(path), exclude=exclude)
     task = _Task(repository, check_name(name), description or Description(), checkpoint, started)
     for tag in task.description.tags:
@@ -116,7 +124,7 @@ def add(
     history = repository.history()
     edges = _edges(task, history)
     with repository.store.writer(PackKind.CHUNKS) as writer:
-        bases = bases_among(repository, history, edges)
+        bases = bases_near(repository, history, edges, checkpoint, coding)
         parts = store_checkpoint(checkpoint, writer, bases, progress)
         with repository.writing():
             return _publish(task, parts, writer)

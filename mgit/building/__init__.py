@@ -11,7 +11,7 @@ from mgit.building.asking import Function, Request, code_of, find_function, pare
 from mgit.building.calling import Context, context_in, function_in, keyless, options_for, scratch
 from mgit.building.data import find_data
 from mgit.building.making import Failure, FailureKind, failure_of, result_of
-from mgit.building.nodes import Model, creation_of, node_of, objects_of
+from mgit.building.nodes import Model, creation_of, node_of
 from mgit.building.publishing import Built, Words, build
 from mgit.building.reading import Code, code_of_node
 from mgit.building.reproducing import Reproduced, reproduce
@@ -48,7 +48,6 @@ __all__ = [
     "job_of",
     "keyless",
     "node_of",
-    "objects_of",
     "options_for",
     "parent_of",
     "recipe_of",

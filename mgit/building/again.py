@@ -16,7 +16,7 @@ from mgit.digest import Digest
 from mgit.errors import AbsentError, MgitError, NotFoundError, TrustError
 from mgit.objects import CREATION, Code, Recipe
 from mgit.provenance import Provenance
-from mgit.repository import History, Presence, Repository, presence_of
+from mgit.repository import History, Repository
 from mgit.source import Source, find_source, shipped, source_from
 
 _MAX_THREADS = 256  # whatever strangers write
@@ -28,19 +28,19 @@ def recipe_of(history: History, node: Digest) -> Recipe | None:
     return history.recipes.get(digest) if digest else None
 
 
-def sources_of(history: History, node: Digest) -> list[Source]:
+def sources_of(provenance: Provenance, node: Digest) -> list[Source]:
     """Returns the sources that came with a node and are what its recipe records, any signer's."""
-    recipe = recipe_of(history, node)
+    recipe = recipe_of(provenance.history, node)
     found = {
         source.verbatim: source
-        for source in _claimed_sources(history, node)
+        for source in _claimed_sources(provenance, node)
         if recipe and source.normalised == recipe.code.source
     }
     return list(found.values())
 
 
-def _claimed_sources(history: History, node: Digest) -> Iterator[Source]:
-    for claim in Provenance(history).about(node, CREATION):
+def _claimed_sources(provenance: Provenance, node: Digest) -> Iterator[Source]:
+    for claim in provenance.about(node, CREATION):
         match claim.statement.predicate:
             case {"buildDefinition": {"resolvedDependencies": list(listed)}}:
                 source = source_from(listed)
@@ -51,7 +51,7 @@ def _claimed_sources(history: History, node: Digest) -> Iterator[Source]:
 
 
 def trusted_source(
-    repository: Repository, history: History, node: Digest, title: str
+    repository: Repository, provenance: Provenance, node: Digest, title: str
 ) -> Source | None:
     """Returns the source that runs when a node is made again; None for a recipe of mgit.
 
@@ -61,7 +61,7 @@ def trusted_source(
         TrustError: This person has not trusted it; or it has no source and mgit ships no such
             function.
     """
-    recipe = recipe_of(history, node)
+    recipe = recipe_of(provenance.history, node)
     if recipe is None:
         raise NotFoundError(
             f"{title} has no recipe: it was added as it is", hint=f"mgit show {title}"
@@ -69,7 +69,7 @@ def trusted_source(
     if recipe.code.source is None:
         _check_revision(recipe.code)
         return None
-    found = sources_of(history, node)
+    found = sources_of(provenance, node)
     if not found:
         raise AbsentError(f"the source of {recipe.code.function} did not come with {title}")
     trusted = [source for source in found if repository.home.trusts_code(source.verbatim)]
@@ -91,12 +91,10 @@ def _check_revision(code: Code) -> None:
         )
 
 
-def is_changed_on_disk(code: Code, roots: Sequence[Path]) -> bool:
-    """Returns whether the function's source in a person's folders is no longer what is recorded."""
-    if code.source is None:
-        return False
+def is_changed_on_disk(function: str, source: Digest, roots: Sequence[Path]) -> bool:
+    """Returns whether a function's source in a person's folders is no longer what is recorded."""
     try:
-        return find_source(code.function, roots).normalised != code.source
+        return find_source(function, roots).normalised != source
     except NotFoundError:
         return False  # it does not lie here: what is recorded is all there is
     except MgitError:
@@ -105,7 +103,7 @@ def is_changed_on_disk(code: Code, roots: Sequence[Path]) -> bool:
 
 def work_again(
     repository: Repository,
-    history: History,
+    provenance: Provenance,
     outputs: Mapping[str, Digest],
     parents: Sequence[Parent],
     *,
@@ -115,7 +113,7 @@ def work_again(
 
     Args:
         repository: Where.
-        history: What it holds.
+        provenance: What is claimed in it.
         outputs: Output of the recipe -> the node that it made.
         parents: What it is given now.
         timeout_s: Longest time it may take.
@@ -123,13 +121,12 @@ def work_again(
     Raises:
         NotFoundError, AbsentError, TrustError: See ``trusted_source``, ``find_data``.
     """
-    node = next(iter(outputs.values()))
-    source = trusted_source(repository, history, node, node.short)
+    history, node = provenance.history, next(iter(outputs.values()))
+    source = trusted_source(repository, provenance, node, node.short)
     recipe = recipe_of(history, node)
     if recipe is None:
         raise ValueError(f"{node.short} has no recipe")
-    threads = _threads(history, node)
-    before = [history.nodes[old].manifest for old in outputs.values()]
+    threads = _threads(provenance, node)
     return Work(
         code=recipe.code,
         outputs=tuple(sorted(outputs)),
@@ -137,16 +134,16 @@ def work_again(
         source=source,
         environment=environment(source, threads=threads),
         data=find_data(repository, recipe.code.data),
-        related=tuple(m for m in before if presence_of(repository, m) is not Presence.NODE_ONLY),
+        related=tuple(history.nodes[old].manifest for old in outputs.values()),
         operation=history.nodes[node].operation,
         threads=threads,
         timeout_s=timeout_s,
     )
 
 
-def _threads(history: History, node: Digest) -> int:
+def _threads(provenance: Provenance, node: Digest) -> int:
     """The threads that it was made with, as its maker says: they decide the bits."""
-    for claim in Provenance(history).about(node, CREATION):
+    for claim in provenance.about(node, CREATION):
         match claim.statement.predicate:
             case {
                 "buildDefinition": {

@@ -194,13 +194,15 @@ def _parents(repository: Repository, history: History, texts: Sequence[str]) -> 
                 hint=f"name the roles: --parent {selector}=ROLE",
             )
         node = selection.one(selector)
-        found[role] = parent_of(repository, history, check_label(role), node)
+        title = selection.title(node)
+        found[role] = parent_of(repository, history, check_label(role), node, title=title)
     return list(found.values())
 
 
-def parent_of(repository: Repository, history: History, role: str, node: Digest) -> Parent:
+def parent_of(
+    repository: Repository, history: History, role: str, node: Digest, *, title: str
+) -> Parent:
     """Returns a node as a parent; raises as ``require_complete`` where its weights are not here."""
-    title = Selection(repository, history).title(node)
     parts = require_complete(repository, title, node, history.nodes[node])
     return Parent(role, node, history.nodes[node].manifest, parts.manifest.content)
 

@@ -1,6 +1,7 @@
 """Calling somebody's function in a worker: its code, its options, what it may use."""
 
 import inspect
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -14,6 +15,7 @@ from mgit.errors import TrustError
 from mgit.objects.grammar import printable
 from mgit.repository import Home, Repository
 from mgit.source import loaded
+from mgit.store.files import locked_if_free
 
 SHIPPED = "mgit.recipes"  # the module of all functions that run without source
 
@@ -72,12 +74,28 @@ def scratch(repository: Repository) -> Path:
 
 @contextmanager
 def context_in(asked: Any) -> Iterator[Context]:
-    """Gives a function what it may use; its folder goes away with it."""
-    checkpoints = Path(asked["work"]) / "checkpoints"
-    checkpoints.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=asked["work"]) as folder:
-        data = {name: Path(path) for name, path in asked["data"].items()}
-        yield Context(Path(folder), checkpoints, data, asked["threads"])
+    """Gives a function what it may use; it goes away, but for checkpoints of what was cut off."""
+    with _work_folder(Path(asked["work"])) as work:
+        checkpoints = work / "checkpoints"
+        checkpoints.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=work) as folder:
+            data = {name: Path(path) for name, path in asked["data"].items()}
+            yield Context(Path(folder), checkpoints, data, asked["threads"])
+
+
+@contextmanager
+def _work_folder(folder: Path) -> Iterator[Path]:
+    """Gives a run its folder, which goes away when it ends well: nothing is left to go on from.
+
+    Whoever runs the same meanwhile gets another one: each would remove what the other goes on from.
+    """
+    with locked_if_free(folder / "lock") as is_alone:
+        if is_alone:
+            yield folder
+            shutil.rmtree(folder, ignore_errors=True)
+            return
+    with tempfile.TemporaryDirectory(dir=folder.parent) as own:
+        yield Path(own)
 
 
 def options_for(function: Callable[..., object], asked: Any, context: Context) -> dict[str, object]:

@@ -8,8 +8,8 @@ import ast
 import os
 import platform
 import sys
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections.abc import Mapping
+from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 
@@ -29,7 +29,8 @@ def environment(source: Source | None, *, threads: int) -> Environment:
         source: What runs; None: a function of mgit itself, which only needs numpy.
         threads: How many threads one operation may use.
     """
-    packages = set(_imported(source)) if source else set()
+    files = source.files if source else {}
+    packages = {package for path, text in files.items() for package in _imported(text, path)}
     named = {d for package in packages for d in _distributions().get(package, ())}
     wanted = named | (set(_ALWAYS) if source else {"numpy"})
     versions = {name: found for name in sorted(wanted) if (found := _version(name))}
@@ -43,17 +44,19 @@ def environment(source: Source | None, *, threads: int) -> Environment:
     }
 
 
-def _imported(source: Source) -> Iterator[str]:
-    """The packages at the top of what the files import, by name."""
-    for path, text in source.files.items():
-        for node in ast.walk(parsed(text, path)):
-            match node:
-                case ast.Import(names):
-                    yield from (alias.name.partition(".")[0] for alias in names)
-                case ast.ImportFrom(module=str(module), level=0):
-                    yield module.partition(".")[0]
-                case _:
-                    continue
+@lru_cache(maxsize=256)
+def _imported(text: str, path: str) -> frozenset[str]:
+    """The packages at the top of what a file imports, by name."""
+    packages: set[str] = set()
+    for node in ast.walk(parsed(text, path)):
+        match node:
+            case ast.Import(names):
+                packages.update(alias.name.partition(".")[0] for alias in names)
+            case ast.ImportFrom(module=str(module), level=0):
+                packages.add(module.partition(".")[0])
+            case _:
+                continue
+    return frozenset(packages)
 
 
 @cache

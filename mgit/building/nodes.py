@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from mgit.building.results import Made
 from mgit.building.work import Work
 from mgit.digest import Digest
-from mgit.objects import Edge, EdgeKind, MetaObject, Node, Statement, digest_of
+from mgit.objects import Edge, EdgeKind, Node, Statement, digest_of
 from mgit.provenance import creation_statement
-from mgit.repository import Repository, parts_of
 from mgit.source import descriptors
 
 
@@ -40,11 +39,6 @@ def node_of(work: Work, made: Made, model: Model) -> Node:
         work.operation,
         model.type,
     )
-
-
-def objects_of(repository: Repository, work: Work, node: Node, output: str) -> list[MetaObject]:
-    """Returns the node and what it cites, parts before what cites them."""
-    return [*parts_of(repository, node.manifest).objects(), work.recipe(output), node]
 
 
 def creation_of(work: Work, made: Made, model: Model, key: bytes, message: str) -> Statement:

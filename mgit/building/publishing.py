@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from mgit.adding.publishing import current_version
 from mgit.building.asking import Request, asked_work
 from mgit.building.making import make
-from mgit.building.nodes import Model, creation_of, node_of, objects_of, type_of
+from mgit.building.nodes import Model, creation_of, node_of, type_of
 from mgit.building.results import Made, Results
 from mgit.building.work import Work
 from mgit.digest import Digest
@@ -15,7 +15,7 @@ from mgit.execution import open_executor
 from mgit.objects import EdgeKind, MetaObject, Node, Statement, digest_of
 from mgit.objects.grammar import check_name, check_tag
 from mgit.provenance import tag_statement
-from mgit.repository import History, Repository, Step, parts_of, record
+from mgit.repository import History, Repository, Step, leased, parts_of, record
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,7 @@ class Built:
     is_aside: bool
 
 
+@leased("build", is_writing=True)
 def build(
     repository: Repository,
     names: str | Mapping[str, str],
@@ -149,7 +150,7 @@ def _publish(
             versioned = replace(model, replaces=replaces)
             node = node_of(work, made, versioned)
             moves[model.name] = digest_of(node)
-            objects += objects_of(repository, work, node, model.output)
+            objects += [work.recipe(model.output), node]
             statements.append(creation_of(work, made, versioned, key, words.message))
         node_id = digest_of(node)
         statements += [

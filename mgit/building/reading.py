@@ -7,7 +7,6 @@ from mgit.building.again import recipe_of, sources_of
 from mgit.digest import Digest
 from mgit.errors import AbsentError, NotFoundError
 from mgit.objects import CREATION
-from mgit.provenance import Provenance
 from mgit.repository import Repository
 from mgit.selection import Selection
 
@@ -40,16 +39,17 @@ def code_of_node(repository: Repository, selector: str) -> Code:
     """
     history = repository.history()
     selection = Selection(repository, history)
+    provenance = selection.provenance
     node = selection.one(selector)
     recipe = recipe_of(history, node)
     if recipe is None or recipe.code.source is None:
         what = f"{recipe.code.function}, a recipe of mgit" if recipe else "no recipe"
         raise NotFoundError(f"{selector} has {what}: there is no code to trust", hint="mgit ls")
-    found = sources_of(history, node)
+    found = sources_of(provenance, node)
     if not found:
         raise AbsentError(f"the source of {recipe.code.function} is not here", hint="mgit fetch")
     names = history.names
-    keys = {claim.key for claim in Provenance(history).about(node, CREATION)}
+    keys = {claim.key for claim in provenance.about(node, CREATION)}
     return Code(
         function=recipe.code.function,
         verbatim=found[0].verbatim,

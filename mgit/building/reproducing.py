@@ -14,9 +14,9 @@ from mgit.building.work import Work
 from mgit.digest import Digest
 from mgit.errors import AbsentError, NotFoundError
 from mgit.execution import open_executor
-from mgit.objects import CREATION, EdgeKind, Manifest
+from mgit.objects import CREATION, EdgeKind
 from mgit.provenance import Provenance
-from mgit.repository import History, Repository, Step, record
+from mgit.repository import Repository, Step, record
 from mgit.selection import Selection
 
 
@@ -78,17 +78,20 @@ def reproduce(
     selection = Selection(repository, history)
     node = selection.one(selector)
     given_data(repository, data or {})
-    work = _work(repository, history, node, timeout_s)
-    recorded = repository.part(Manifest, history.nodes[node].manifest).content
+    work = _work(repository, selection, node, timeout_s)
+    recorded = repository.content_of(history.nodes[node].manifest)
     with open_executor(executor, jobs=1, folder=repository.folder / "work") as opened:
         made = make(repository, work, Results(repository, history), opened)
     output = work.outputs[0]
-    content = repository.part(Manifest, made.manifests[output]).content
+    content = repository.content_of(made.manifests[output])
     is_signed = content == recorded and _sign(repository, (work, made), node, key)
     return Reproduced(selection.title(node), node, recorded, content, made.duration_s, is_signed)
 
 
-def _work(repository: Repository, history: History, node: Digest, timeout_s: float | None) -> Work:
+def _work(
+    repository: Repository, selection: Selection, node: Digest, timeout_s: float | None
+) -> Work:
+    history = selection.provenance.history
     recipe = recipe_of(history, node)
     if recipe is None:
         raise NotFoundError(f"{node.short} has no recipe: it was added as it is", hint="mgit ls")
@@ -96,8 +99,13 @@ def _work(repository: Repository, history: History, node: Digest, timeout_s: flo
     for edge in edges:
         if edge.parent not in history.nodes:
             raise AbsentError(f"its parent {edge.parent.short} is not here", hint="mgit fetch")
-    parents = [parent_of(repository, history, edge.role, edge.parent) for edge in edges]
-    return work_again(repository, history, {recipe.output: node}, parents, timeout_s=timeout_s)
+    parents = [
+        parent_of(repository, history, e.role, e.parent, title=selection.title(e.parent))
+        for e in edges
+    ]
+    return work_again(
+        repository, selection.provenance, {recipe.output: node}, parents, timeout_s=timeout_s
+    )
 
 
 def _sign(repository: Repository, run: tuple[Work, Made], node: Digest, key: bytes) -> bool:

@@ -1,18 +1,19 @@
 """What a recipe returned becomes a stored model: checked, hashed once, cut into chunks."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from mgit.adding.chunking import Bases, store_checkpoint
+from mgit.adding.chunking import store_checkpoint, store_pieces
 from mgit.adding.layout import layout_of
+from mgit.adding.pieces import pieces_of_array
+from mgit.adding.relating import Bases, RelatedModel
 from mgit.checkpoint import scan
 from mgit.errors import MgitError, RunError
 from mgit.numeric import NUMPY_TYPES
 from mgit.objects import (
-    DTYPES,
     Content,
     Manifest,
     PackKind,
@@ -20,14 +21,14 @@ from mgit.objects import (
     Weights,
     digest_of,
 )
-from mgit.objects.dtypes import cut
 from mgit.objects.grammar import printable
 from mgit.progress import silent
-from mgit.repository import Parts, Repository, install_objects
-from mgit.store import PackWriter, add_chunk
-from mgit.tensors import from_either
+from mgit.repository import Parts, Repository, coding_of, install_objects
+from mgit.store import PackWriter
+from mgit.tensors import Array, from_either
 
 _SHOWN = 4
+_BLOCK = 1 << 20  # elements that are looked at at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,11 @@ def store_result(
 
     Raises:
         RunError: It is something else; its names or shapes are not the parent's; a tensor that is
-            not just the parent's holds NaN or infinity.
+            not just the parent's holds NaN, or infinity where the parent has not the same.
     """
     with repository.store.writer(PackKind.CHUNKS) as writer:
-        bases = Bases(repository.store.reader, related)
+        models = [RelatedModel(weights) for weights in related]
+        bases = Bases(repository.store.reader, models, coding_of(repository))
         if isinstance(returned, Path | str):
             parts = _from_folder(Path(returned), model, writer, bases)
         elif isinstance(returned, Mapping):
@@ -86,7 +88,7 @@ def _from_folder(path: Path, model: Parts | None, writer: PackWriter, bases: Bas
         size = tensor.stored.stop - tensor.stored.start
         if size and parts.weights.tensors[name] != before.get(name):
             raw = np.memmap(tensor.source, np.uint8, "r", tensor.stored.start, size)
-            _require_numbers(name, raw.data, tensor.stored.dtype)
+            _require_numbers(name, raw.data, parts.weights.tensors[name], before.get(name), bases)
     return parts
 
 
@@ -143,21 +145,11 @@ def _stored(
             f" {list(before.shape)}",
             hint="to change shapes, return the path of a checkpoint with a config.json that fits",
         )
-    chunks = []
-    for index, piece in enumerate(_pieces(raw, dtype, shape)):
-        chunk = add_chunk(writer, bases.reader, piece, DTYPES[dtype], bases.of(name, dtype, index))
-        chunks.append(chunk)
+    chunks = store_pieces(pieces_of_array(name, raw, dtype, shape), writer, bases)
     stored = TensorEntry(dtype, shape, tuple(chunks))
     if stored != replace(before, alias=None):  # else it is the parent's, whatever it holds
-        _require_numbers(name, raw, dtype)
+        _require_numbers(name, raw, stored, before, bases)
     return stored
-
-
-def _pieces(raw: memoryview, dtype: str, shape: tuple[int, ...]) -> Iterator[bytes]:
-    at = 0
-    for size in cut(DTYPES[dtype], shape):
-        yield bytes(raw[at : at + size])
-        at += size
 
 
 def _tied(
@@ -173,16 +165,36 @@ def _tied(
     return replace(entry, alias=target)
 
 
-def _require_numbers(name: str, raw: memoryview, dtype: str) -> None:
-    """Refuses NaN and infinity: training that diverged is no model."""
-    if dtype not in NUMPY_TYPES or np.dtype(NUMPY_TYPES[dtype]).kind not in "fcV":
+def _require_numbers(
+    name: str, raw: memoryview, entry: TensorEntry, before: TensorEntry | None, bases: Bases
+) -> None:
+    """Refuses NaN and infinity: training that diverged is no model.
+
+    Infinity may stay where the parent has the same: that is a mask.
+    """
+    if not _is_floating(entry):
         return
-    step = 8 << 20
-    for at in range(0, len(raw), step):
-        numbers = np.frombuffer(raw[at : at + step], NUMPY_TYPES[dtype])
-        spoilt = numbers.size - int(np.count_nonzero(np.isfinite(numbers)))
-        if spoilt:
-            raise RunError(
-                f"tensor {printable(name)!r} has NaN or infinity in {spoilt:,} places",
-                hint="look at the log of the run; a smaller learning rate often helps",
-            )
+    numbers = np.frombuffer(raw, NUMPY_TYPES[entry.dtype])
+    old = None
+    spoilt = 0
+    for at in range(0, numbers.size, _BLOCK):
+        block = numbers[at : at + _BLOCK]
+        odd = ~np.isfinite(block)
+        if odd.any() and before and before.shape == entry.shape and _is_floating(before):
+            old = _numbers_of(before, bases) if old is None else old
+            odd &= block != old[at : at + _BLOCK]  # NaN is unlike itself
+        spoilt += int(np.count_nonzero(odd))
+    if spoilt:
+        raise RunError(
+            f"tensor {printable(name)!r} has NaN or infinity in {spoilt:,} places",
+            hint="look at the log of the run; a smaller learning rate often helps",
+        )
+
+
+def _is_floating(entry: TensorEntry) -> bool:
+    return entry.dtype in NUMPY_TYPES and np.dtype(NUMPY_TYPES[entry.dtype]).kind in "fcV"
+
+
+def _numbers_of(entry: TensorEntry, bases: Bases) -> Array:
+    raw = b"".join(bases.reader.chunk(chunk) for chunk in entry.chunks)
+    return np.frombuffer(raw, NUMPY_TYPES[entry.dtype])

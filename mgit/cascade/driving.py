@@ -30,7 +30,7 @@ from mgit.cascade.schedule import Schedule
 from mgit.cascade.states import Blocked, Retry, State
 from mgit.checks import Row
 from mgit.checks.bench import Bench, Trial
-from mgit.checks.measuring import Measurement
+from mgit.checks.measuring import Measurement, measured_in
 from mgit.checks.measuring import job_of as check_job
 from mgit.checks.registering import Registered, registered
 from mgit.checks.running import trials_of
@@ -38,7 +38,7 @@ from mgit.checks.subjects import Subject, Subjects, Weighed, subjects
 from mgit.digest import Digest
 from mgit.errors import AbsentError, DamagedError, MgitError
 from mgit.execution import Done, Executor, Job
-from mgit.objects import Edge, EdgeKind, Manifest
+from mgit.objects import Edge, EdgeKind
 from mgit.repository import History, Repository
 
 _STATES = {
@@ -114,10 +114,12 @@ class Driver:
         while not self.schedule.is_over:
             if self._is_draining:
                 self.schedule.drain()
-            for unit in self.schedule.ready():
+            # only what can run now: what an executor has taken is not overtaken, nor called off
+            ready = self.schedule.ready(1) if self._has_room() else ()
+            for unit in ready:
                 self._begin(unit)
-                break  # what is ready may be other things now
-            else:
+            if not ready:
+                self.journal.sync()
                 self._wait()
 
     def drain(self) -> None:
@@ -126,6 +128,9 @@ class Driver:
         May be called by a signal handler: takes effect between two decisions, never within one.
         """
         self._is_draining = True
+
+    def _has_room(self) -> bool:
+        return not self._running or len(self._running) < self.start().capacity
 
     # --- a unit: decided, run, looked at ---
 
@@ -136,6 +141,9 @@ class Driver:
             return
         self.schedule.started(unit[0])
         self._note(unit)
+        if unit[0] in self.results:  # only its checks are tried again
+            self._made(unit, self.results[unit[0]])
+            return
         try:
             work = self._work(unit)
             known = self._known.find(work.action, work.outputs)
@@ -151,16 +159,15 @@ class Driver:
     def _is_same(self, unit: Unit) -> bool:
         """Whether every parent has the content of the recorded one, whichever node it is."""
         bindings = [b for step in unit for b in self.plan.by_node[step].bindings]
-        return all(self._parent(b).content == self._recorded(b) for b in bindings if b.is_changed)
-
-    def _recorded(self, binding: Binding) -> Digest | None:
-        node = self.history.nodes.get(binding.old)
         try:
-            return self.repository.part(Manifest, node.manifest).content if node else None
+            return all(
+                self.parent(b).content == self._content(b.old) for b in bindings if b.is_changed
+            )
         except (AbsentError, DamagedError):
-            return None  # then nothing can be said to be the same
+            return False  # told when it is to be made
 
-    def _parent(self, binding: Binding) -> Parent:
+    def parent(self, binding: Binding) -> Parent:
+        """Returns the parent that a step is made from; it has no node if it was made just now."""
         match binding.new:
             case Recorded(node):
                 return self._node(binding.role, node)
@@ -168,7 +175,7 @@ class Driver:
                 return self._node(binding.role, step)
             case MadeBy(step):
                 manifest = self.manifest(step)
-                content = self.repository.part(Manifest, manifest).content
+                content = self.repository.content_of(manifest)
                 return Parent(binding.role, None, manifest, content)
             case _:
                 assert_never(binding.new)
@@ -176,13 +183,17 @@ class Driver:
     def _node(self, role: str, node: Digest) -> Parent:
         """Returns a node as a parent; many steps may have the same one, so it is looked at once."""
         if (role, node) not in self._parents:
-            self._parents[role, node] = parent_of(self.repository, self.history, role, node)
+            title = self._seen.selection.title(node)
+            self._parents[role, node] = parent_of(
+                self.repository, self.history, role, node, title=title
+            )
         return self._parents[role, node]
 
     def _work(self, unit: Unit) -> Work:
-        parents = [self._parent(binding) for binding in self.plan.by_node[unit[0]].bindings]
+        parents = [self.parent(binding) for binding in self.plan.by_node[unit[0]].bindings]
         outputs = {self._output(step): step for step in unit}
-        return work_again(self.repository, self.history, outputs, parents, timeout_s=self.timeout_s)
+        provenance = self._seen.selection.provenance
+        return work_again(self.repository, provenance, outputs, parents, timeout_s=self.timeout_s)
 
     def _output(self, step: Digest) -> str:
         recipe = recipe_of(self.history, step)
@@ -198,6 +209,7 @@ class Driver:
         return job_of(self.repository, work, id=name, log=self.journal.log(name))
 
     def _run(self, unit: Unit, work: Work, job: Job) -> None:
+        self.journal.sync()
         self.start().submit(job)  # an executor that cannot be started ends all, not one step
         self._running[job.id] = _Making(unit, work)
         self.jobs += 1
@@ -206,18 +218,19 @@ class Driver:
         self.results[unit[0]] = result
         self.schedule.made(unit[0])
         self._note(unit)
-        for step in unit:
-            content = self.repository.part(Manifest, self.manifest(step)).content
+        for step in [s for s in unit if self.schedule.states[s] is State.TESTING]:
+            content = self.repository.content_of(self.manifest(step))
             if content == self._content(step):
                 self.schedule.unchanged(step)
                 self._note((step,))
             else:
                 self._test(step)
 
-    def _content(self, step: Digest) -> Digest | None:
+    def _content(self, node: Digest) -> Digest | None:
+        """Returns the content id of a node; None where that is not here: nothing is the same."""
+        recorded = self.history.nodes.get(node)
         try:
-            manifest = self.history.nodes[step].manifest
-            return self.repository.part(Manifest, manifest).content
+            return self.repository.content_of(recorded.manifest) if recorded else None
         except (AbsentError, DamagedError):
             return None
 
@@ -233,7 +246,8 @@ class Driver:
     # --- what was made is tested ---
 
     def _test(self, step: Digest) -> None:
-        trials = trials_of(self._seen, self._subject(step), self._checks)
+        checks = self._checks
+        trials = trials_of(self._seen, self._subject(step), checks) if checks else []
         self.trials[step] = trials
         for name, wanted in self.bench.wanted(trials).items():
             if name not in self._running:
@@ -246,6 +260,7 @@ class Driver:
         except AbsentError as error:
             self.bench.refuse(wanted, error)
             return
+        self.journal.sync()
         self.start().submit(job)
         self._running[name] = wanted
         self.jobs += 1
@@ -296,10 +311,7 @@ class Driver:
     def _take(self, done: Done) -> None:
         match self._running.pop(done.job):
             case Measurement() as measured:
-                self.bench.take(measured, done)
-                testing = [s for s, state in self.schedule.states.items() if state is State.TESTING]
-                for step in testing:
-                    self._judge(step)
+                self._measured(measured, done)
             case _Making(unit, work):
                 result = result_of(self.repository, work, done)
                 if isinstance(result, Failure):
@@ -308,9 +320,24 @@ class Driver:
                 self._known.keep(work.action, result)
                 self._made(unit, Result(work, result, is_known=False))
 
+    def _measured(self, measured: Measurement, done: Done) -> None:
+        """Takes what came of a check and judges; a check that died is tried again, as a recipe."""
+        testing = [s for s, state in self.schedule.states.items() if state is State.TESTING]
+        asking = [s for s in testing if measured.id in self.bench.wanted(self.trials[s])]
+        match measured_in(done):
+            case Failure(kind, message) if asking and all(
+                self.schedule.may_retry(step, _STATES[kind]) for step in asking
+            ):
+                for step in asking:
+                    self._failed(step, _STATES[kind], message)
+            case _:
+                self.bench.take(measured, done)
+                for step in testing:
+                    self._judge(step)
+
     def _note(self, steps: Iterable[Digest], reason: str = "") -> None:
         for step in steps:
             state = self.schedule.states[step]
             details = {"reason": reason} if reason else {}
-            self.journal.write("step", step=step.hex(), state=state.value, **details)
+            self.journal.note("step", step=step.hex(), state=state.value, **details)
             self.told(self.plan.by_node[step].title, state)

@@ -1,10 +1,10 @@
-"""What happened in a cascade, line by line: durable when a step has happened, for people to read.
+"""What happened in a cascade, line by line: durable before anything takes long, for people to read.
 
 Nothing is resumed from it: a run that was cut off is planned again, and finds its results.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -28,6 +28,7 @@ class Journal:
 
     run: str
     folder: Path
+    _noted: list[Fact] = field(default_factory=list, repr=False)
 
     @classmethod
     def begin(cls, repository: Repository, plan: Plan) -> Self:
@@ -61,7 +62,18 @@ class Journal:
 
     def write(self, event: str, **details: object) -> None:
         """Notes an event; it is durable when this returns."""
-        Facts(self.folder / _EVENTS).append({"time": now(), "event": event, **details})
+        self.note(event, **details)
+        self.sync()
+
+    def note(self, event: str, **details: object) -> None:
+        """Notes an event; it is durable after the next ``sync``."""
+        self._noted.append({"time": now(), "event": event, **details})
+
+    def sync(self) -> None:
+        """Makes what was noted durable, all in one go: thousands of steps may just be known."""
+        if self._noted:
+            Facts(self.folder / _EVENTS).append(*self._noted)
+            self._noted.clear()
 
     def events(self) -> Iterator[Fact]:
         """Yields the events, the oldest first."""

@@ -2,15 +2,17 @@
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
 
 from mgit.building import find_data, is_changed_on_disk, recipe_of, trusted_source
+from mgit.building.data import given_data
 from mgit.cascade.choices import Action, Choices, Obstacle, Opaque
 from mgit.cascade.plan import Plan, PlannedStep, Recorded, make_plan
 from mgit.cascade.replacing import default_updates
 from mgit.digest import Digest
 from mgit.errors import AbsentError, DamagedError, NotFoundError, TrustError
-from mgit.objects import CREATION, EdgeKind
+from mgit.objects import CREATION, Code, EdgeKind
 from mgit.provenance import PINNED, Provenance
 from mgit.repository import History, Repository, require_complete
 from mgit.selection import Selection
@@ -28,6 +30,7 @@ class Wishes:
         takes_latest: What is made again gets the newest version of every parent.
         is_recorded_source: What runs is what was recorded, though it was changed on disk.
         roots: Folders in which a person's modules lie.
+        data: Where data lie now, if they are no longer where they were; remembered.
     """
 
     selector: str = ""
@@ -37,6 +40,7 @@ class Wishes:
     takes_latest: bool = False
     is_recorded_source: bool = False
     roots: Sequence[Path] = field(default=())
+    data: Mapping[str, Path] = field(default_factory=dict)
 
 
 def plan_cascade(repository: Repository, wishes: Wishes | None = None) -> Plan:
@@ -48,6 +52,7 @@ def plan_cascade(repository: Repository, wishes: Wishes | None = None) -> Plan:
 
     Raises:
         UsageError: Models would each have to be made before the other.
+        NotFoundError: There are no such data.
         MgitError: See ``Selection.nodes``.
     """
     return draw_up(repository, repository.history(), wishes or Wishes())
@@ -55,6 +60,7 @@ def plan_cascade(repository: Repository, wishes: Wishes | None = None) -> Plan:
 
 def draw_up(repository: Repository, history: History, wishes: Wishes) -> Plan:
     """Returns the plan for a history; see ``plan_cascade``."""
+    given_data(repository, wishes.data)
     selection = Selection(repository, history)
     names = targets(history)
     chosen = selection.nodes(wishes.selector) if wishes.selector else None
@@ -70,12 +76,9 @@ def draw_up(repository: Repository, history: History, wishes: Wishes) -> Plan:
         titles={node: selection.title(node) for node in history.nodes},
     )
     plan = make_plan(history.lineage, names, updates, choices)
-    obstacles = {
-        step.node: obstacle
-        for step in plan.steps
-        if (obstacle := _obstacle(repository, history, step, wishes))
-    }
-    estimates = _estimates(history, plan)
+    found = _Obstacles(repository, selection.provenance, wishes)
+    obstacles = {step.node: obstacle for step in plan.steps if (obstacle := found.of(step))}
+    estimates = _estimates(selection.provenance, plan)
     choices = replace(choices, obstacles=obstacles, estimates=estimates)
     return make_plan(history.lineage, names, updates, choices)
 
@@ -104,28 +107,41 @@ def _groups(history: History, nodes: Iterable[Digest]) -> Mapping[Digest, Hashab
     return groups
 
 
-def _obstacle(
-    repository: Repository, history: History, step: PlannedStep, wishes: Wishes
-) -> Obstacle | None:
-    recipe = recipe_of(history, step.node)
-    try:
-        trusted_source(repository, history, step.node, step.title)
-        find_data(repository, recipe.code.data if recipe else {})
-        for binding in step.bindings:
-            if isinstance(binding.new, Recorded):
-                _require(repository, history, binding.new.node)
-    except NotFoundError as error:
-        is_absent = isinstance(error, AbsentError)
-        return Obstacle(Action.ABSENT if is_absent else Action.MANUAL, str(error))
-    except DamagedError as error:
-        return Obstacle(Action.ABSENT, str(error))
-    except TrustError as error:
-        return Obstacle(Action.UNTRUSTED, f"{error}: {error.hint}")
-    is_changed = recipe and is_changed_on_disk(recipe.code, wishes.roots)
-    if recipe and is_changed and not wishes.is_recorded_source:
-        reason = f"{recipe.code.function} on disk is not what was recorded: build {step.title} anew"
+class _Obstacles:
+    """What stands in the way of steps; parents, data and functions on disk are looked at once."""
+
+    def __init__(self, repository: Repository, provenance: Provenance, wishes: Wishes) -> None:
+        self._repository = repository
+        self._provenance = provenance
+        self._is_recorded_source = wishes.is_recorded_source
+        self._require = cache(partial(_require, repository, provenance.history))
+        self._find_data = cache(lambda data: find_data(repository, dict(data)))
+        self._is_changed = cache(partial(is_changed_on_disk, roots=wishes.roots))
+
+    def of(self, step: PlannedStep) -> Obstacle | None:
+        recipe = recipe_of(self._provenance.history, step.node)
+        try:
+            trusted_source(self._repository, self._provenance, step.node, step.title)
+            self._find_data(frozenset(recipe.code.data.items() if recipe else ()))
+            for binding in step.bindings:
+                if isinstance(binding.new, Recorded):
+                    self._require(binding.new.node)
+        except NotFoundError as error:
+            is_absent = isinstance(error, AbsentError)
+            return Obstacle(Action.ABSENT if is_absent else Action.MANUAL, str(error))
+        except DamagedError as error:
+            return Obstacle(Action.ABSENT, str(error))
+        except TrustError as error:
+            return Obstacle(Action.UNTRUSTED, f"{error}: {error.hint}")
+        return self._changed(step, recipe.code) if recipe else None
+
+    def _changed(self, step: PlannedStep, code: Code) -> Obstacle | None:
+        if self._is_recorded_source or code.source is None:
+            return None
+        if not self._is_changed(code.function, code.source):
+            return None
+        reason = f"{code.function} on disk is not what was recorded: build {step.title} anew"
         return Obstacle(Action.CHANGED, f"{reason}, or run it as --recorded")
-    return None
 
 
 def _require(repository: Repository, history: History, node: Digest) -> None:
@@ -134,9 +150,9 @@ def _require(repository: Repository, history: History, node: Digest) -> None:
     require_complete(repository, node.short, node, history.nodes[node])
 
 
-def _estimates(history: History, plan: Plan) -> dict[Digest, float]:
+def _estimates(provenance: Provenance, plan: Plan) -> dict[Digest, float]:
     """How long it took the last time, as whoever made it says."""
-    provenance, found = Provenance(history), {}
+    found: dict[Digest, float] = {}
     for step in plan.steps:
         for claim in provenance.about(step.node, CREATION):
             match claim.statement.predicate:

@@ -1,13 +1,14 @@
 """What a cascade made becomes visible: nodes, statements, and one entry that moves all names."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from mgit.building import Model, Parent, Work, creation_of, node_of, objects_of, recipe_of
+from mgit.building import Model, creation_of, node_of, recipe_of
+from mgit.building.work import by_role
 from mgit.cascade.closure import Publish, publishable, without_moved
 from mgit.cascade.driving import Driver
 from mgit.cascade.plan import Binding, Made, PlannedStep, Recorded
-from mgit.cascade.states import State
+from mgit.cascade.states import GOOD, State
 from mgit.checks.running import results_of
 from mgit.digest import Digest
 from mgit.objects import MetaObject, Node, Statement, digest_of
@@ -44,12 +45,14 @@ def release(driver: Driver, mode: Publish, run: str) -> Released:
     with repository.writing():
         history = repository.history()
         key = repository.identity().key.public
-        moved = _moved(steps, history, key)
-        steps = without_moved(plan, steps, moved)
+        moved = _moved(driver, history, key)
+        left = without_moved(plan, steps, moved)
+        if mode is Publish.ALL and left != steps:
+            left = ()
         drafts = _Drafts(driver, key, run)
-        for step in steps:
+        for step in left:
             drafts.add(step)
-        names = {name: drafts.nodes[step.node] for step in steps for name in step.names}
+        names = {name: drafts.nodes[step.node] for step in left for name in step.names}
         if not names:  # what no name would point to is for something that is not published
             return Released({}, {}, moved)
         verb = f"cascade {run}: {' '.join(sorted(names))}"
@@ -57,9 +60,11 @@ def release(driver: Driver, mode: Publish, run: str) -> Released:
     return Released(drafts.nodes, names, moved)
 
 
-def _moved(steps: Sequence[PlannedStep], history: History, key: bytes) -> tuple[str, ...]:
-    """The names that no longer point to what the plan was drawn up for."""
-    planned = {name: step.node for step in steps for name in step.names}
+def _moved(driver: Driver, history: History, key: bytes) -> tuple[str, ...]:
+    """The names that no longer point to what was made again, or came out as it was."""
+    states = driver.schedule.states
+    good = [step for step in driver.plan.steps if states[step.node] in GOOD]
+    planned = {name: step.node for step in good for name in step.names}
     return tuple(
         sorted(name for name, old in planned.items() if history.targets_for(key, name) != {old})
     )
@@ -79,22 +84,21 @@ class _Drafts:
     def add(self, step: PlannedStep) -> None:
         driver = self._driver
         result = driver.results[step.group[0]]
-        work = replace(result.work, parents=self._parents(step, result.work))
+        parents = [
+            replace(driver.parent(binding), node=self._node(binding)) for binding in step.bindings
+        ]
+        work = replace(result.work, parents=by_role(parents))
         old = driver.history.nodes[step.node]
         recipe = recipe_of(driver.history, step.node)
         output = recipe.output if recipe else ""
         model = Model(output, step.name or step.title, frozenset({step.node}), old.type)
         node = node_of(work, result.made, model)
         self.nodes[step.node] = digest_of(node)
-        self.objects += objects_of(driver.repository, work, node, output)
+        self.objects += [work.recipe(output), node]
         self.statements.append(
             creation_of(work, result.made, model, self._key, f"cascade {self._run}")
         )
         self.statements += self._results(step, node)
-
-    def _parents(self, step: PlannedStep, work: Work) -> tuple[Parent, ...]:
-        bound = {binding.role: self._node(binding) for binding in step.bindings}
-        return tuple(replace(parent, node=bound[parent.role]) for parent in work.parents)
 
     def _node(self, binding: Binding) -> Digest:
         match binding.new:

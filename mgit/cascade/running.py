@@ -18,9 +18,8 @@ from mgit.cascade.schedule import Schedule
 from mgit.cascade.states import Policy
 from mgit.errors import ConflictError, UsageError
 from mgit.execution import Executor, open_executor
-from mgit.objects import Manifest
-from mgit.repository import Repository
-from mgit.store.files import is_unlocked, locked
+from mgit.repository import Repository, leased
+from mgit.store.files import locked_if_free
 
 _EXECUTORS = ("auto", "inline", "process", "ray")
 _LONG_S = 60.0  # from here on starting Ray is worth its seconds
@@ -47,6 +46,7 @@ class Means:
     timeout_s: float | None = None
 
 
+@leased("cascade", is_writing=True)
 def run_cascade(
     repository: Repository,
     wishes: Wishes | None = None,
@@ -162,12 +162,10 @@ def _has_ray() -> bool:
 @contextmanager
 def _alone(repository: Repository) -> Iterator[None]:
     """Lets one cascade run at a time in a repository; a dead one holds nothing."""
-    path = repository.folder / "local" / "cascade.lock"
-    if path.exists() and not is_unlocked(path):
-        raise ConflictError(
-            "another cascade is running here", hint="wait for it, or end it, then run this again"
-        )
-    with locked(path):
+    with locked_if_free(repository.folder / "local" / "cascade.lock") as is_alone:
+        if not is_alone:
+            hint = "wait for it, or end it, then run this again"
+            raise ConflictError("another cascade is running here", hint=hint)
         yield
 
 
@@ -202,9 +200,7 @@ def _outcomes(driver: Driver, released: Released) -> Iterator[StepOutcome]:
             step=step,
             state=schedule.states[step.node],
             reason=reason,
-            content=driver.repository.part(Manifest, driver.manifest(step.node)).content
-            if result
-            else None,
+            content=driver.repository.content_of(driver.manifest(step.node)) if result else None,
             is_known=bool(result and result.is_known),
             duration_s=result.made.duration_s if result else 0.0,
             rows=driver.rows.get(step.node, ()),

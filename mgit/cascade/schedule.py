@@ -94,6 +94,13 @@ class Schedule:
             return ()
         return tuple(self._plan.units[rank] for rank in self._ready[:limit])
 
+    def may_retry(self, step: Digest, state: State) -> bool:
+        """Returns whether ``failed`` would answer with ``Retry``."""
+        is_lost = any(self._states[other] in BAD for other in self._unit(step))
+        tried = self._tries[self._concerned(step), state]
+        is_used_up = tried >= self._policy.retries.get(state, 0)
+        return not (self._is_draining or is_lost or is_used_up)
+
     # --- what the caller tells ---
 
     def started(self, step: Digest) -> None:
@@ -137,17 +144,17 @@ class Schedule:
         """
         if state not in BAD:
             raise ValueError(f"{state.value!r} is no failure")
-        unit, is_test = self._unit(step), self._states[step] is State.TESTING
+        concerned, is_test = self._concerned(step), self._states[step] is State.TESTING
         before = State.TESTING if is_test else State.RUNNING
-        is_retried = self._may_retry(unit, state)
+        is_retried = self.may_retry(step, state)
         after = State.WAITING if is_retried else state
-        ended = self._move((step,) if is_test else unit, before, after)
+        ended = self._move(concerned, before, after)
         if not ended:
             self._refuse(step)
         if is_retried:
-            return self._retry(unit, state)
+            return self._retry(concerned, state)
         self._reasons.update(dict.fromkeys(ended, reason))
-        blocked = self._block(unit, step)
+        blocked = self._block(self._unit(step), step)
         if self._policy.is_fail_fast:
             self.drain()
         return Blocked(blocked)
@@ -240,15 +247,15 @@ class Schedule:
             if binding.is_changed
         )
 
-    def _may_retry(self, unit: Unit, state: State) -> bool:
-        is_lost = any(self._states[step] in BAD for step in unit)
-        is_used_up = self._tries[unit, state] >= self._policy.retries.get(state, 0)
-        return not (self._is_draining or is_lost or is_used_up)
+    def _concerned(self, step: Digest) -> Unit:
+        """What has failed if ``step`` failed now: the test of one model, or the run of a group."""
+        return (step,) if self._states[step] is State.TESTING else self._unit(step)
 
-    def _retry(self, unit: Unit, state: State) -> Retry:
+    def _retry(self, concerned: Unit, state: State) -> Retry:
+        unit = self._unit(concerned[0])
         self._withdraw(unit)
-        tried = self._tries[unit, state]
-        self._tries[unit, state] += 1
+        tried = self._tries[concerned, state]
+        self._tries[concerned, state] += 1
         if state is State.OUT_OF_MEMORY:
             self._alone.update(unit)
             self._offer(unit)

@@ -57,7 +57,8 @@ class Policy:
 
     Attributes:
         is_fail_fast: Nothing more is started after the first one.
-        retries: How often a unit is tried again after ending so; what is not listed: never.
+        retries: How often a run, or the tests of one model, are tried again after ending so; what
+            is not listed: never.
         delays_s: How long to wait before the first retry, the second …; then as the last.
             What ran out of memory is tried again at once, with nothing beside it.
     """

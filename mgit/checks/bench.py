@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Self
 
-from mgit.building import Failure, FailureKind
+from mgit.building import Failure
 from mgit.checks.gates import judge
 from mgit.checks.known import KnownScores
 from mgit.checks.measuring import Measurement, id_of, measured_in, measurement
@@ -53,12 +53,14 @@ class Bench:
         repository: Where the models are.
         known: Scores.
         failures: Id of a measurement -> why it measured nothing.
+        refused: Id of a measurement -> what of it is not here.
         durations: Id of a measurement that was made here -> seconds it took.
     """
 
     repository: Repository
     known: KnownScores
     failures: dict[str, Failure] = field(default_factory=dict)
+    refused: dict[str, AbsentError] = field(default_factory=dict)
     durations: dict[str, float] = field(default_factory=dict)
 
     @classmethod
@@ -74,7 +76,7 @@ class Bench:
                 if self._known(trial.check, model) is not None:
                     continue
                 try:
-                    made = measurement(self.repository, trial.check, model)
+                    made = self._measurement(trial.check, model)
                 except (AbsentError, TrustError):
                     continue  # told by ``row``
                 if made.id not in self.failures:
@@ -92,7 +94,7 @@ class Bench:
 
     def refuse(self, measured: Measurement, error: AbsentError) -> None:
         """Takes that a measurement cannot be made here."""
-        self.failures[measured.id] = Failure(FailureKind.RAISED, str(error), error.hint)
+        self.refused[measured.id] = error
 
     def measured(self, check: Registered, content: Digest) -> Measured | None:
         """Returns the scores of a model, if they are known."""
@@ -102,7 +104,7 @@ class Bench:
         """Returns what became of a trial."""
         try:
             lacking = [m for m in trial.weighed() if self._known(trial.check, m) is None]
-            made = [measurement(self.repository, trial.check, model) for model in lacking]
+            made = [self._measurement(trial.check, model) for model in lacking]
         except TrustError as error:
             return _row(trial, State.UNTRUSTED, str(error), error.hint)
         except AbsentError as error:
@@ -143,6 +145,12 @@ class Bench:
             duration_s=self.durations.get(made, 0.0),
             is_cached=made not in self.durations,
         )
+
+    def _measurement(self, check: Registered, model: Weighed) -> Measurement:
+        made = measurement(self.repository, check, model)
+        if made.id in self.refused:
+            raise self.refused[made.id]
+        return made
 
     def _known(self, check: Registered, model: Weighed) -> Measured | None:
         return self.measured(check, model.content) if model.content else None

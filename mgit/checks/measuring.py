@@ -25,7 +25,7 @@ from mgit.errors import AbsentError, TrustError
 from mgit.execution import Done, Finished, Job
 from mgit.loading import LoadedModel
 from mgit.objects import Code
-from mgit.repository import Repository, parts_of
+from mgit.repository import Presence, Repository, parts_of, presence_of
 from mgit.source import Source, materialise
 
 _RUN = "mgit.checks.measuring:run"
@@ -66,7 +66,14 @@ def measurement(repository: Repository, check: Registered, model: Weighed) -> Me
         AbsentError: Its source, or the model, is not here.
     """
     if model.content is None:
-        raise AbsentError(f"{model.title} is not here", hint=f"mgit backfill {model.title}")
+        raise AbsentError(
+            f"{model.title} is not here", hint=f"mgit fetch, or: mgit backfill {model.title}"
+        )
+    if presence_of(repository, model.manifest) is not Presence.COMPLETE:
+        raise AbsentError(
+            f"the weights of {model.title} are not here, or damaged",
+            hint=f"mgit backfill {model.title}; mgit fsck says what is damaged",
+        )
     if check.check.code.source is None:
         return Measurement(check.check.code, None, model, model.content)
     if check.source is None:

@@ -11,10 +11,11 @@ from mgit.checks.subjects import Subject, Subjects, subjects
 from mgit.digest import Digest
 from mgit.errors import AbsentError, NotFoundError
 from mgit.execution import Executor, open_executor
-from mgit.objects import SCORES, TEST_RESULT, Check, Node, Ref, Statement, digest_of
+from mgit.objects import SCORES, Check, Node, Ref, Statement, digest_of
 from mgit.objects import Subject as About
 from mgit.objects.statement import descriptor
 from mgit.progress import Progress, silent
+from mgit.provenance import Provenance, result_statement
 from mgit.repository import History, Repository, Step, record
 
 _RESULTS = {State.PASSED: "PASSED", State.INCONCLUSIVE: "WARNED"}
@@ -113,20 +114,32 @@ def _nodes(history: History, seen: Subjects, selector: str) -> Sequence[Digest]:
 def _sign(
     repository: Repository, bench: Bench, trials: Sequence[Trial], rows: Sequence[Row]
 ) -> None:
-    """Claims what came out, unless this person claimed just that before."""
+    """Claims what came out, unless it is what this person claims already."""
     if repository.home.key_in_use() is None:
         return  # looking needs no key
     with repository.writing():
         history = repository.history()
-        key = repository.identity().key.public
+        key, provenance = repository.identity().key.public, Provenance(history)
         statements = [
             statement
             for trial, row in zip(trials, rows, strict=True)
             for statement in results_of(bench, trial, row)
-            if key not in history.signers(digest_of(statement.payload()))
+            if key not in history.signers(digest_of(statement.payload()))  # scores
+            and not _is_result_of(provenance, key, statement)
         ]
         if statements:
             record(repository, history, Step("test", statements=statements))
+
+
+def _is_result_of(provenance: Provenance, key: bytes, statement: Statement) -> bool:
+    """Whether a key claims the same already, but for the nonce of a result."""
+    (subject,) = statement.subjects
+    said = provenance.about(subject.ref.digest, statement.predicate_type)
+    return any(
+        claim.key == key
+        and {**claim.statement.predicate, "nonce": ""} == {**statement.predicate, "nonce": ""}
+        for claim in said
+    )
 
 
 def results_of(bench: Bench, trial: Trial, row: Row, node: Digest | None = None) -> list[Statement]:
@@ -141,16 +154,15 @@ def results_of(bench: Bench, trial: Trial, row: Row, node: Digest | None = None)
     node = node or trial.subject.node
     if node is None or row.state in _NOT_MEASURED:
         return []
-    about = (About(Ref(Node.kind, node), trial.subject.model.title),)
-    check = trial.check
+    check, title = trial.check, trial.subject.model.title
     result: dict[str, object] = {
         "result": _RESULTS.get(row.state, "FAILED"),
         "configuration": [descriptor(About(Ref(Check.kind, check.digest), check.name))],
         "annotations": {"sentences": list(row.sentences), "state": row.state.value},
     }
-    statements = [Statement(about, TEST_RESULT, result)]
+    statements = [result_statement(title, node, result)]
     measured = bench.measured(check, row.content)
     if measured:
         fact = scores_fact(row.content, check.check.code, measured)
-        statements.append(Statement(about, SCORES, fact))
+        statements.append(Statement((About(Ref(Node.kind, node), title),), SCORES, fact))
     return statements

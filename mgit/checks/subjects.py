@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from mgit.checks.registering import Registered
 from mgit.digest import Digest
 from mgit.errors import AbsentError, DamagedError, MgitError
-from mgit.objects import EdgeKind, Manifest, Node
+from mgit.objects import EdgeKind, Node
 from mgit.repository import History, Repository
 from mgit.selection import Selection
 
@@ -17,7 +17,7 @@ class Weighed:
 
     Attributes:
         title: What it is called.
-        manifest: Digest of its manifest.
+        manifest: Digest of its manifest; the id of a node that is not in this copy.
         content: Its content id; None where that is not in this copy.
     """
 
@@ -77,7 +77,7 @@ class Subjects:
         """Returns a node that may not be part of the repository yet as a subject.
 
         Args:
-            node: The node; its parents that are here count.
+            node: The node; of its parents' ancestors those that are here count.
             title: What it is called.
             published: Its id, if it is part of the repository.
         """
@@ -112,15 +112,17 @@ class Subjects:
         return self._selected[check.on]
 
     def weighed(self, nodes: Iterable[Digest]) -> tuple[Weighed, ...]:
-        """Returns the nodes that are here as models to compare with."""
+        """Returns nodes as models to compare with; one that is not here is one without content."""
         here = self.history.nodes
+        titled = ((node, self.selection.title(node)) for node in nodes)
         return tuple(
-            self._weighed(self.selection.title(node), here[node]) for node in nodes if node in here
+            self._weighed(title, here[node]) if node in here else Weighed(title, node, None)
+            for node, title in titled
         )
 
     def _weighed(self, title: str, node: Node) -> Weighed:
         try:
-            content = self.repository.part(Manifest, node.manifest).content
+            content = self.repository.content_of(node.manifest)
         except (AbsentError, DamagedError):
             content = None
         return Weighed(title, node.manifest, content)

@@ -1,14 +1,15 @@
 """How the bytes of a chunk are stored: pure functions from bytes to bytes, one module a codec.
 
 A codec has a number that never changes, a page in ``store/FORMAT.md`` and golden files. Its
-``encode`` may give any body that its ``decode`` turns back into the same bytes; all of them act on
-bits, never on float values, so NaN payloads, -0.0 and subnormals survive.
+``encode`` may give any body that its ``decode`` turns back into the same bytes; all of them give
+back any bits, so NaN payloads, -0.0 and subnormals survive.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from mgit.codecs import fast, planes, raw
+from mgit.codecs import cast, fast, int8, low_rank, planes, prune, raw, rcb, steps, sums
 from mgit.errors import UnknownCodecError
 
 Decode = Callable[[bytes, Sequence[bytes], int], bytes]
@@ -21,7 +22,7 @@ class Codec:
     Attributes:
         number: What a pack's index says.
         name: For people.
-        bases: How many other chunks decoding needs.
+        bases: How many other chunks decoding needs, at most.
         decode: (body, raw bytes of the bases, size of the result in bytes) -> the chunk.
     """
 
@@ -34,8 +35,18 @@ class Codec:
 RAW = Codec(0, "raw", 0, raw.decode)
 PLANES = Codec(1, "planes", 0, planes.decode)
 FAST = Codec(2, "fast", 1, fast.decode)
+RCB = Codec(3, "rcb", 1, rcb.decode)
+CAST = Codec(4, "cast", 1, cast.decode)
+PRUNE = Codec(5, "prune", 1, prune.decode)
+SUM = Codec(6, "sum", sums.MAX_BASES, sums.decode)
+LOW_RANK = Codec(7, "low-rank", 1, low_rank.decode)
+INT8 = Codec(8, "int8", 1, int8.decode)
+PLANES_X = Codec(9, "planes-x", 0, partial(planes.decode, entropy_coded=True))
+RCB_X = Codec(10, "rcb-x", 1, partial(rcb.decode, entropy_coded=True))
+STEPS = Codec(11, "steps", 1, steps.decode)
 
-CODECS = {codec.number: codec for codec in (RAW, PLANES, FAST)}
+_ALL = (RAW, PLANES, FAST, RCB, CAST, PRUNE, SUM, LOW_RANK, INT8, PLANES_X, RCB_X, STEPS)
+CODECS = {codec.number: codec for codec in _ALL}
 
 
 def codec(number: int) -> Codec:

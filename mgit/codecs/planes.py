@@ -9,25 +9,30 @@ from collections.abc import Sequence
 import numpy as np
 
 from mgit.codecs import lanes
+from mgit.codecs.form import Form
 from mgit.errors import FormatError
-from mgit.objects import DType, Order
+from mgit.objects import Order
 
 
-def encode(raw: bytes | memoryview, dtype: DType) -> bytes:
-    """Returns a body that holds ``raw``, a whole number of lanes of ``dtype``."""
+def encode(raw: bytes | memoryview, form: Form, *, entropy_coded: bool = False) -> bytes:
+    """Returns a body that holds ``raw``, a whole number of lanes of its type.
+
+    With ``entropy_coded``, planes may be coded with the entropy coder: then this is codec 9.
+    """
+    dtype = form.dtype
     values: lanes.Lanes = np.frombuffer(raw, lanes.UNSIGNED[dtype.lane])
     if dtype.order is Order.FLOAT:
         values = lanes.in_blocks(_rotate_left, values, values)
-    return lanes.pack(values, dtype)
+    return lanes.pack(values, dtype, entropy_coded=entropy_coded)
 
 
-def decode(body: bytes, bases: Sequence[bytes], size: int) -> bytes:
+def decode(body: bytes, bases: Sequence[bytes], size: int, *, entropy_coded: bool = False) -> bytes:
     """Returns the ``size`` bytes in ``body``; FormatError where it does not hold them."""
     if bases:
         raise FormatError("a standalone chunk with a base")
-    values, order = lanes.unpack(body, size)
+    values, order = lanes.unpack(body, size, entropy_coded=entropy_coded)
     if order is Order.FLOAT:
-        values = lanes.in_blocks(_rotate_right, values, values)
+        return lanes.bytes_in_blocks(_rotate_right, values, values)
     return values.tobytes()
 
 

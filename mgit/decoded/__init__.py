@@ -16,6 +16,10 @@ Not protected: bits that rot on disk while the machine runs; a program with the 
 that writes into a file while it is mapped (files are read-only to make that no accident), or within
 the few milliseconds after it was made that the clock of an older kernel takes to tick.
 
+**Hard links** to the files of a checkpoint folder are given to who asks for them. What is written
+through one breaks the seal, so the cache makes its own files anew and never gives what was written;
+so does the removal of a link, which cannot be told from it.
+
 **Leases.** A mapping holds a shared lock on its file as long as any array over it lives; what is
 locked is not removed. Nothing would go wrong if it were: a removed file stays mapped.
 

@@ -5,9 +5,10 @@ import os
 import shutil
 import stat
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Self
 
@@ -16,13 +17,21 @@ import numpy as np
 from mgit import canonical
 from mgit.decoded.leases import leased
 from mgit.decoded.room import LIMIT_BYTES, Room
-from mgit.decoded.seals import Seals, files_in, seal_of, seal_of_folder
+from mgit.decoded.seals import (
+    Seals,
+    facts_in,
+    files_in,
+    seal_of,
+    seal_of_files,
+    seal_of_folder,
+)
 from mgit.digest import Digest
 from mgit.errors import DamagedError, MachineError, UsageError
 from mgit.objects import TensorEntry
 from mgit.repository import Repository
 from mgit.store.files import locked, machine_errors
 from mgit.tensors import Raw, mapped
+from mgit.threads import map_in_order
 
 Fetch = Callable[[Digest], bytes]
 
@@ -93,7 +102,8 @@ class Decoded:
 
         Args:
             entry: The tensor.
-            fetch: Chunk id -> raw bytes, verified; called only if the cache has no such file.
+            fetch: Chunk id -> raw bytes, verified; called only if the cache has no such file, and
+                then on several threads.
 
         Raises:
             AbsentError, DamagedError: As ``fetch`` does.
@@ -104,7 +114,28 @@ class Decoded:
             with machine_errors("keeping a decoded tensor"):
                 return self._found_or_made(tensor_key(entry).hex(), entry, fetch)
         except MachineError:  # no room, no permission: a cache never stands in the way
-            return _in_memory(entry, fetch)
+            return _in_memory(entry, fetch, 0, entry.size_bytes)
+
+    def held(self, entry: TensorEntry) -> Raw | None:
+        """Returns the bytes of a tensor, verified, if they are in the cache; else None."""
+        if not entry.chunks:
+            return None
+        try:
+            return self._found(tensor_key(entry).hex(), entry)
+        except OSError:  # no permission: a cache never stands in the way
+            return None
+
+    def part(self, entry: TensorEntry, start: int, stop: int, fetch: Fetch) -> Raw:
+        """Returns bytes ``start`` to ``stop`` of a tensor, writable.
+
+        Where the cache has not the tensor, only the chunks that hold them are fetched, and nothing
+        is kept.
+
+        Raises:
+            AbsentError, DamagedError: As ``fetch`` does.
+        """
+        held = self.held(entry)
+        return _in_memory(entry, fetch, start, stop) if held is None else held[start:stop]
 
     def _found_or_made(self, name: str, entry: TensorEntry, fetch: Fetch) -> Raw:
         found = self._found(name, entry)
@@ -142,7 +173,7 @@ class Decoded:
         try:
             with os.fdopen(os.open(partial, flags, 0o444), "w+b") as file:
                 fcntl.flock(file, fcntl.LOCK_SH)  # the lease, from the beginning
-                for raw in _chunks(entry, fetch):
+                for _at, raw in _chunks(entry, fetch, 0, entry.size_bytes):
                     file.write(raw)
                 file.flush()
                 partial.rename(self.folder / name)
@@ -165,12 +196,12 @@ class Decoded:
         Args:
             manifest: What it is kept under.
             size_bytes: Room it needs.
-            write: Writes the checkpoint into a folder that does not exist yet.
+            write: Writes the checkpoint into an empty folder.
 
         Raises:
             MachineError: No space, no permission.
         """
-        name = Digest.of(canonical.encode(("checkpoint", manifest))).hex()
+        name = _folder_name(manifest)
         with machine_errors("keeping a checkpoint folder"):
             found = self._found_folder(name)
             if found is not None:
@@ -192,10 +223,49 @@ class Decoded:
         partial.mkdir()
         try:
             with leased(partial):  # so that nobody sweeps it
+                (partial / "new").mkdir()
                 write(partial / "new")
                 return self._moved_in(partial, name)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+
+    def kept(self, manifest: Digest) -> KeptFolder | None:
+        """Returns the folder of a checkpoint, leased, if it is here and as it was made."""
+        try:
+            return self._found_folder(_folder_name(manifest))
+        except OSError:
+            return None
+
+    def link(
+        self, manifest: Digest, size_bytes: int, write: Callable[[Path], None], target: Path
+    ) -> None:
+        """Makes hard links to the files of a checkpoint's folder, which is made if need be.
+
+        A new link changes the times of its file as writing does, so the folder is sealed again.
+
+        Args:
+            manifest: What the folder is kept under.
+            size_bytes: Room it needs.
+            write: Writes the checkpoint into an empty folder.
+            target: The folder that is to have the links.
+
+        Raises:
+            DamagedError: Somebody wrote into the files meanwhile.
+            MachineError: No space, no permission; or the target cannot have such links.
+        """
+        name = _folder_name(manifest)
+        with self._making(name):
+            with machine_errors("keeping a checkpoint folder"):
+                kept = self._found_folder(name) or self._made_folder(name, size_bytes, write)
+            before = facts_in(kept.path)
+            seal = seal_of_files(before)
+            is_sound = seal is None or self.seals.holds(name, seal)
+            _link_files(kept.path, target, before)
+            after = facts_in(kept.path)
+            if not is_sound or _but_links(before) != _but_links(after):
+                raise DamagedError(f"{kept.path} was changed meanwhile", hint="run it again")
+            self.seals.write(name, seal_of_files(after))
+            kept.release()
 
     def _moved_in(self, partial: Path, name: str) -> KeptFolder:
         path = self.folder / name
@@ -210,26 +280,59 @@ class Decoded:
             return KeptFolder(path, descriptor)
 
 
+def _folder_name(manifest: Digest) -> str:
+    return Digest.of(canonical.encode(("checkpoint", manifest))).hex()
+
+
+def _link_files(folder: Path, target: Path, paths: Iterable[str]) -> None:
+    for path in paths:
+        (target / path).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(folder / path, target / path)
+        except OSError as error:
+            raise MachineError(
+                f"no hard link from {target} into {folder}: {error.strerror}",
+                hint="both have to be on one file system that knows such links; else write a copy",
+            ) from error
+
+
+def _but_links(facts: dict[str, os.stat_result]) -> list[tuple[object, ...]]:
+    """Returns what changes when somebody writes into a file, and not when it gets another name."""
+    return [(path, f.st_dev, f.st_ino, f.st_size, f.st_mtime_ns) for path, f in facts.items()]
+
+
 def _is_own(folder: Path) -> bool:
     facts = folder.lstat()
     is_folder = stat.S_ISDIR(facts.st_mode)  # a link could lead anywhere
     return is_folder and facts.st_uid == os.getuid() and os.access(folder, os.W_OK)
 
 
-def _in_memory(entry: TensorEntry, fetch: Fetch) -> Raw:
-    memory, at = np.empty(entry.size_bytes, np.uint8), 0
-    for raw in _chunks(entry, fetch):
-        memory[at : at + len(raw)] = np.frombuffer(raw, np.uint8)
-        at += len(raw)
+def _in_memory(entry: TensorEntry, fetch: Fetch, start: int, stop: int) -> Raw:
+    memory = np.empty(stop - start, np.uint8)
+    for at, raw in _chunks(entry, fetch, start, stop):
+        first, last = max(start, at), min(stop, at + len(raw))
+        memory[first - start : last - start] = np.frombuffer(raw, np.uint8)[first - at : last - at]
     return memory
 
 
-def _chunks(entry: TensorEntry, fetch: Fetch) -> Iterator[bytes]:
-    for chunk, size in zip(entry.chunks, entry.chunk_sizes, strict=True):
+def _chunks(entry: TensorEntry, fetch: Fetch, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+    """Yields (where it begins, raw bytes) of each chunk that holds bytes ``start`` to ``stop``."""
+
+    def fetched(piece: tuple[int, Digest, int]) -> tuple[int, bytes]:
+        end, chunk, size = piece
         raw = fetch(chunk)
         if len(raw) != size:
             raise DamagedError(
                 f"chunk {chunk.short} has {len(raw):,} bytes, but its tensor, {entry.dtype}"
                 f" {list(entry.shape)}, needs {size:,}"
             )
-        yield raw
+        return end - size, raw
+
+    ends = accumulate(entry.chunk_sizes)
+    wanted = [
+        (end, chunk, size)
+        for end, chunk, size in zip(ends, entry.chunks, entry.chunk_sizes, strict=True)
+        if max(start, end - size) < min(stop, end)
+    ]
+    with closing(map_in_order(fetched, wanted)) as found:
+        yield from found

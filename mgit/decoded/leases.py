@@ -3,11 +3,15 @@
 import errno
 import fcntl
 import os
+import re
 import shutil
 import stat
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+_FRESH_S = 60  # between creating a file and locking it lies an instant
 
 
 @contextmanager
@@ -43,6 +47,14 @@ def remove_unless_leased(path: Path) -> bool:
     finally:
         os.close(descriptor)
     return True
+
+
+def sweep(folder: Path, partial: re.Pattern[str]) -> None:
+    """Removes unfinished work of processes that were killed: what has such a name, and no lease."""
+    for path in folder.iterdir():
+        with suppress(FileNotFoundError):
+            if partial.fullmatch(path.name) and time.time() - path.lstat().st_mtime >= _FRESH_S:
+                remove_unless_leased(path)
 
 
 def _opened(path: Path) -> int | None:

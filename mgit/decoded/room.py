@@ -4,13 +4,12 @@ import re
 import secrets
 import shutil
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from mgit.decoded.leases import remove_unless_leased
+from mgit.decoded.leases import remove_unless_leased, sweep
 from mgit.decoded.seals import Seals, files_in
 from mgit.store.files import machine_errors, require_space
 
@@ -19,7 +18,6 @@ from mgit.store.files import machine_errors, require_space
 LIMIT_BYTES = 64 << 30
 _SPARE_BYTES = 1 << 30  # kept free while something unused is left to remove: for the packs
 _SCAN_SHARE = 64  # the folder is looked through when this process added that part of the limit
-_FRESH_S = 60  # between creating a file and locking it lies an instant
 _NAME = re.compile(r"[0-9a-f]{64}")
 _PARTIAL = re.compile(r"\.[0-9a-f]{64}\.[0-9a-f]{8}\.part")
 
@@ -63,7 +61,7 @@ class Room:
         with machine_errors("trimming the decoded cache"):
             if not self.folder.is_dir():
                 return
-            self._sweep()
+            sweep(self.folder, _PARTIAL)
             entries = sorted(self._entries())
             self.seals.forget_all_but({path.name for _, _, path in entries})
             kept = sum(size for _, size, _ in entries)
@@ -89,10 +87,3 @@ class Room:
                 is_folder = stat.S_ISDIR(facts.st_mode)
                 sizes = [f.lstat().st_size for f in (files_in(path) if is_folder else [path])]
                 yield self.seals.used_at_s(path.name), sum(sizes), path
-
-    def _sweep(self) -> None:
-        for path in self.folder.iterdir():
-            with suppress(FileNotFoundError):
-                is_fresh = time.time() - path.lstat().st_mtime < _FRESH_S
-                if _PARTIAL.fullmatch(path.name) and not is_fresh:
-                    remove_unless_leased(path)

@@ -58,9 +58,19 @@ def seal_of(facts: os.stat_result) -> str | None:
 
 def seal_of_folder(folder: Path) -> str | None:
     """Returns what changes whenever a file in a folder does, comes or goes."""
+    return seal_of_files(facts_in(folder))
+
+
+def facts_in(folder: Path) -> dict[str, os.stat_result]:
+    """Returns what the system knows about each file in a folder, by its path there."""
+    return {str(path.relative_to(folder)): path.lstat() for path in files_in(folder)}
+
+
+def seal_of_files(facts: dict[str, os.stat_result]) -> str | None:
+    """Returns the seal of a folder in which these were the files."""
     if not _boot():
         return None
-    lines = [f"{path.relative_to(folder)} {seal_of(path.lstat())}" for path in files_in(folder)]
+    lines = [f"{path} {seal_of(of_file)}" for path, of_file in facts.items()]
     return Digest.of("\n".join(lines).encode("utf-8", "surrogateescape")).hex()
 
 

@@ -2,11 +2,16 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import assert_never
 
-from mgit.adding.chunking import Bases, store_bytes
+from mgit.adding.chunking import store_bytes, store_pieces
 from mgit.adding.layout import layout_of
+from mgit.adding.pieces import Piece
+from mgit.adding.relating import Bases
+from mgit.codecs.form import Form
 from mgit.combine import Chunks, Formula, Side, Statistics, combine, measure
+from mgit.digest import Digest
 from mgit.errors import AbsentError, ConflictError
 from mgit.merging.configs import MAX_BYTES, Clashing, join
 from mgit.merging.plan import (
@@ -20,9 +25,10 @@ from mgit.merging.plan import (
     TensorDecision,
 )
 from mgit.objects import DTYPES, Content, FileEntry, Manifest, TensorEntry, Weights, digest_of
+from mgit.objects.dtypes import row_elements
 from mgit.progress import Progress
 from mgit.repository import Parts
-from mgit.store import PackWriter, Reader, add_chunk
+from mgit.store import PackWriter, Reader
 
 # --- before it is decided ---
 
@@ -150,15 +156,22 @@ class Carrier:
         if not isinstance(rule, Formula):
             raise TypeError(f"{decision.method} computes nothing")
         parameters: Mapping[str, float] = dict(decision.method.parameters)
-        made, spoilt = [], 0
-        for index, chunks in enumerate(_chunks(self.bases.reader, base, ours, theirs)):
-            combined = combine(rule, parameters, chunks, base.dtype)
-            spoilt += combined.spoilt
-            candidates = self.bases.of(decision.name, base.dtype, index)
-            dtype = DTYPES[base.dtype]
-            made.append(add_chunk(self.writer, self.bases.reader, combined.raw, dtype, candidates))
-            self.done += len(combined.raw)
-            self.progress(self.done, self.total)
+        form = Form(base.dtype, row_elements(DTYPES[base.dtype], base.shape))
+        spoilt_by_chunk: list[int] = []
+
+        def made_of(chunks: tuple[Digest, Digest, Digest]) -> bytes:
+            one, two, three = map(self.bases.reader.chunk, chunks)
+            combined = combine(rule, parameters, (one, two, three), base.dtype)
+            spoilt_by_chunk.append(combined.spoilt)
+            return combined.raw
+
+        places = zip(base.chunks, ours.chunks, theirs.chunks, strict=True)
+        pieces = (
+            Piece(partial(made_of, chunks), form, decision.name, index)
+            for index, chunks in enumerate(places)
+        )
+        made = store_pieces(pieces, self.writer, self.bases, self._advance)
+        spoilt = sum(spoilt_by_chunk)
         if spoilt:
             raise ConflictError(
                 f"{decision.method} makes {spoilt:,} elements of {decision.name!r} infinite or NaN",
@@ -166,12 +179,16 @@ class Carrier:
             )
         return TensorEntry(base.dtype, base.shape, tuple(made))  # new values: tied to nothing
 
+    def _advance(self, size: int) -> None:
+        self.done += size
+        self.progress(self.done, self.total)
+
     def _file(self, decision: FileDecision) -> FileEntry | None:
         match decision:
             case Taken():
                 return decision.result
             case ByKeys(content=bytes() as content):
-                return store_bytes(content, self.writer, self.bases.reader)
+                return store_bytes(content, self.writer, self.bases)
             case ByKeys() | Conflicted():
                 raise ValueError(f"{decision.name} is undecided")
             case _:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mgit.adding.chunking import bases_among
+from mgit.adding.relating import bases_among
 from mgit.checks import Report, Row
 from mgit.checks.bench import Bench, Trial
 from mgit.checks.registering import registered
@@ -20,7 +20,7 @@ from mgit.merging.task import Task
 from mgit.objects import MetaObject, Node, PackKind, digest_of
 from mgit.progress import Progress
 from mgit.provenance import creation_statement
-from mgit.repository import Chunks, Parts, Step, install_objects, now, record
+from mgit.repository import Chunks, Parts, Step, coding_of, install_objects, now, record
 from mgit.store import FinishedPack
 
 
@@ -78,7 +78,9 @@ def keep(
     for node in (*sorted(task.sides), *((task.base,) if is_base_read else ())):
         task.complete_parts(node)
     with task.repository.store.writer(PackKind.CHUNKS) as writer:
-        bases = bases_among(task.repository, task.history, task.edges())
+        sources = [*sorted(task.sides), task.base]
+        coding = coding_of(task.repository)
+        bases = bases_among(task.repository, task.history, sources, coding)
         parts = Carrier(writer, bases, progress).carry_out(settled.plan, models)
         packs = writer.finish()
         trials: list[tuple[Trial, Row]] = []

@@ -12,7 +12,7 @@ from mgit.merging.plan import Plan, make_plan
 from mgit.merging.rules import parse_rules
 from mgit.merging.task import task_of
 from mgit.progress import Progress, silent
-from mgit.repository import Repository
+from mgit.repository import Repository, leased
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class Merge:
     report: Report | None = None
 
 
+@leased("merge", is_writing=True)
 def merge(
     repository: Repository,
     a: str,

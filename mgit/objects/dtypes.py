@@ -102,6 +102,14 @@ def _cut_elements(shape: tuple[int, ...]) -> Iterator[int]:
         yield min(step, rows - start) * row
 
 
+def row_elements(dtype: DType, shape: tuple[int, ...]) -> int:
+    """Returns the elements of a row in the chunks of a tensor; 1 where it is cut as plain bytes."""
+    if dtype.bits % 8:
+        return 1
+    rows = (math.prod(shape[depth:]) for depth in range(1, len(shape)))
+    return next((row for row in rows if 0 < row <= CHUNK_ELEMENTS), 1)
+
+
 def cut_file(size: int) -> Iterator[int]:
     """Yields the sizes in bytes of the chunks of a file."""
     for start in range(0, size, FILE_CHUNK_BYTES):

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
 import numpy as np
+import numpy.typing as npt
 
+from mgit.combine import rounded
 from mgit.errors import RunError
 from mgit.loading import LoadedModel
 from mgit.numeric import NUMPY_TYPES
 from mgit.source import recipe
 from mgit.tensors import Array
-
-_SINGLE = np.dtype("<f4")
 
 
 @recipe(revision=1, operation="prune")
@@ -54,7 +54,7 @@ def _pruned(array: Array, fraction: float) -> Array:
     return kept
 
 
-@recipe(revision=1, operation="cast")
+@recipe(revision=2, operation="cast")
 def cast(
     parents: Mapping[str, LoadedModel], *, dtype: str = "BF16", tensors: str = "*"
 ) -> dict[str, Array]:
@@ -71,11 +71,15 @@ def cast(
     if dtype not in {"F16", "BF16", "F32", "F64"}:
         raise RunError(f"dtype={dtype!r}", hint="choose from: F16, BF16, F32, F64")
     return {
-        name: array.astype(NUMPY_TYPES[dtype])
+        name: _cast(array, NUMPY_TYPES[dtype])
         if fnmatchcase(name, tensors) and _is_real(array)
         else array
         for name, array in parents["base"].arrays().items()
     }
+
+
+def _cast(array: Array, dtype: npt.DTypeLike) -> Array:
+    return rounded(array, dtype) if array.dtype == np.float64 else array.astype(dtype)
 
 
 def _is_real(array: Array) -> bool:

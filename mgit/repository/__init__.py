@@ -1,8 +1,10 @@
 """A repository: a folder with packs, the person who uses it, and how a step is written into it."""
 
+from mgit.repository.coding import coding_of
 from mgit.repository.handle import FOLDER, Repository
 from mgit.repository.history import History, genesis_documents, read_history
 from mgit.repository.home import Home, Identity
+from mgit.repository.leasing import leased
 from mgit.repository.parts import (
     HERE,
     Absence,
@@ -43,9 +45,11 @@ __all__ = [
     "Step",
     "absences",
     "add_objects",
+    "coding_of",
     "genesis_documents",
     "install_objects",
     "is_lost",
+    "leased",
     "log_operation",
     "new_entry",
     "now",

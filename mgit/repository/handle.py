@@ -37,6 +37,7 @@ class Repository:
     _last: dict[Hashable, tuple[frozenset[PackId], History]] = field(
         default_factory=dict, repr=False
     )
+    _contents: dict[Digest, Digest] = field(default_factory=dict, repr=False)
 
     @classmethod
     def open(cls, path: Path, home: Home) -> Self:
@@ -103,6 +104,12 @@ class Repository:
         if not isinstance(obj, kind):
             raise FormatError(f"{digest.short} is not a {kind.kind}")
         return obj
+
+    def content_of(self, manifest: Digest) -> Digest:
+        """Returns the content id in a manifest, read once; AbsentError where it is not here."""
+        if manifest not in self._contents:
+            self._contents[manifest] = self.part(Manifest, manifest).content
+        return self._contents[manifest]
 
     @contextmanager
     def writing(self) -> Iterator[None]:

@@ -28,6 +28,7 @@ class Reason(Enum):
 
     FILTERED = "filtered"  # this copy asked not to have it
     WITHHELD = "withheld"  # who sent the node did not send it
+    DROPPED = "dropped"  # no name led to it any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +90,18 @@ def presence(repository: Repository, node: Node) -> Presence:
 
 def presence_of(repository: Repository, manifest: Digest) -> Presence:
     """Returns how much of what a manifest cites is here and can be decoded."""
+    return _found(repository, manifest)[0]
+
+
+def _found(repository: Repository, manifest: Digest) -> tuple[Presence, Parts | None]:
     try:
         parts = parts_of(repository, manifest)
     except (AbsentError, DamagedError):
-        return Presence.NODE_ONLY
+        return Presence.NODE_ONLY, None
     catalog = repository.store.catalog
     if all(Ref(CHUNK, chunk) in catalog for chunk in parts.chunks()):
-        return Presence.COMPLETE
-    return Presence.WITHOUT_WEIGHTS
+        return Presence.COMPLETE, parts
+    return Presence.WITHOUT_WEIGHTS, parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,8 @@ class Absence:
                 return f"left out when this copy was made from {self.remote}"
             case Reason.WITHHELD:
                 return f"{self.remote} did not have it"
+            case Reason.DROPPED:
+                return "removed by mgit gc, because no name led there any more"
 
 
 def absences(repository: Repository) -> dict[Digest, Absence]:
@@ -158,9 +165,9 @@ def require_complete(repository: Repository, name: str, node_id: Digest, node: N
         AbsentError: They are not, as was known; the message says why, the hint how to get them.
         DamagedError: They should be.
     """
-    state = presence(repository, node)
-    if state is Presence.COMPLETE:
-        return read_parts(repository, node)
+    state, parts = _found(repository, node.manifest)
+    if parts and state is Presence.COMPLETE:
+        return parts
     what = "the weights" if state is Presence.WITHOUT_WEIGHTS else "the manifest and weights"
     absence = absences(repository).get(node_id)
     if absence is None and is_lost(repository, node):

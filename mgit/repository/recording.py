@@ -1,5 +1,6 @@
 """Writing one step: objects, statements and a signed entry become visible together."""
 
+import contextlib
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,16 +8,18 @@ from datetime import UTC, datetime
 
 from mgit.canonical import Value
 from mgit.digest import Digest
-from mgit.errors import DamagedError, UsageError
+from mgit.errors import DamagedError, MgitError, UsageError
 from mgit.objects import (
     LEVEL,
     LIMITS,
     MAX_SUPERSEDED,
+    Check,
     Entry,
     MetaObject,
     Move,
     PackKind,
     Payload,
+    Recipe,
     Ref,
     Statement,
     digest_of,
@@ -26,7 +29,16 @@ from mgit.objects.grammar import check_name
 from mgit.repository.handle import Repository
 from mgit.repository.history import History
 from mgit.repository.home import Identity
-from mgit.store import FinishedPack, PackWriter
+from mgit.store import FinishedPack, PackWriter, Store, crowd, write_together
+
+_AS_PARTS = "leave files out with --exclude, or add the parts as several models"
+_AS_DATA = "give what is large as data: --data NAME=PATH"
+# Kind of object -> what makes one too large, and what to do. Whoever reads a source weighs it.
+_TOO_LARGE = {
+    Recipe.kind: ("the arguments of a recipe", _AS_DATA),
+    Check.kind: ("the arguments and gates of a check", _AS_DATA),
+    Payload.kind: ("a statement with the source and arguments that it tells", _AS_DATA),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +113,17 @@ def _install(
         # entry is not here is no operation
         log_operation(repository, step.verb, entry=entry.hex(), **undone)
         repository.store.install([*(chunks.packs if chunks else ()), *packs])
+    _consolidate(repository.store)
+
+
+def _consolidate(store: Store) -> None:
+    """Adds a pack that stands for many small ones, where there are so many of them."""
+    condemned = store.catalog.condemned
+    found = crowd({p: index for p, index in store.catalog.packs.items() if p not in condemned})
+    with contextlib.suppress(MgitError):  # what was to be done is done without it
+        if found:
+            with store.writer(PackKind.META) as writer:
+                store.install(write_together(found, store.reader.stored, writer))
 
 
 def new_entry(
@@ -142,10 +165,10 @@ def add_objects(writer: PackWriter, repository: Repository, objects: Iterable[Me
     for obj in objects:
         data = encode(obj)
         if len(data) > LIMITS.get(obj.kind, len(data)):
+            what, hint = _TOO_LARGE.get(obj.kind, (f"the {obj.kind} of a checkpoint", _AS_PARTS))
             raise UsageError(
-                f"the {obj.kind} of this checkpoint take {len(data):,} bytes of description;"
-                f" at most {LIMITS[obj.kind]:,} can be kept",
-                hint="leave files out with --exclude, or add the parts as several models",
+                f"too large: {what}, {len(data):,} bytes; at most {LIMITS[obj.kind]:,} can be kept",
+                hint=hint,
             )
         ref = Ref(obj.kind, Digest.of(data))
         if ref not in repository.store.catalog and ref not in writer:
@@ -172,6 +195,7 @@ def install_objects(
         fresh = writer.finish()
         if packs or fresh:
             repository.store.install([*packs, *fresh])
+    _consolidate(repository.store)
     return sum(len(pack.index) for pack in fresh)
 
 

@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -94,6 +95,7 @@ def describe(source: Source, function: str) -> Described:
     )
 
 
+@cache  # what this process has loaded is what it ships
 def shipped(function: str) -> Described:
     """Returns what the definition of a function of mgit itself says; raises as ``describe``.
 

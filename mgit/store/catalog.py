@@ -7,7 +7,8 @@ Letters 6, 1977).
 """
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
@@ -17,6 +18,7 @@ from mgit.store.format import PackIndex, Row
 from mgit.store.merged import MergedIndex
 
 WRITE_DEPTH, WRITE_COST = 8, 6  # what a writer keeps to; cost as a multiple of the raw size
+SMALL, SMALL_COST = 32, 32  # the same for a row that takes at most 1/32 of its raw size
 READ_DEPTH, READ_COST = 32, 64  # what a reader accepts
 
 
@@ -27,9 +29,16 @@ class Cost:
     raw_bytes: int
     depth: int
 
-    def allows_child(self, raw_bytes: int) -> bool:
-        """Returns whether a chunk of this size may be stored as a difference from this one."""
-        return self.depth < WRITE_DEPTH and self.raw_bytes + raw_bytes <= WRITE_COST * raw_bytes
+    @classmethod
+    def over(cls, raw_bytes: int, bases: Sequence["Cost"]) -> "Cost":
+        """Returns the cost of a chunk of this size that rests on chunks of these costs."""
+        made = raw_bytes + sum(base.raw_bytes for base in bases)
+        return cls(made, 1 + max(base.depth for base in bases) if bases else 0)
+
+    def may_be_written(self, raw_bytes: int, stored_bytes: int) -> bool:
+        """Returns whether a writer may add a row of this cost: its bytes decoded, and as stored."""
+        bound = SMALL_COST if stored_bytes * SMALL <= raw_bytes else WRITE_COST
+        return self.depth <= WRITE_DEPTH and self.raw_bytes <= bound * raw_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +51,21 @@ class Place:
 
 @dataclass(slots=True)
 class Catalog:
-    """The rows of a set of packs.
+    """The rows of a set of packs. May be asked by several threads.
 
     Attributes:
         packs: Their indexes.
         damaged: Rows known to be bad: they count as absent.
         merged: A sorted index over most of the packs; the others are asked one by one.
+        condemned: Packs that will be removed: of rows that cost the same, theirs come last.
     """
 
     packs: Mapping[PackId, PackIndex]
     damaged: set[tuple[PackId, Digest]] = field(default_factory=set)
     merged: MergedIndex | None = None
+    condemned: AbstractSet[PackId] = frozenset()
     _costs: dict[Digest, Cost | None] = field(default_factory=dict)
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
     def places(self, ref: Ref) -> list[Place]:
         """Returns every undamaged row of an object."""
@@ -84,8 +96,9 @@ class Catalog:
 
     def exclude(self, place: Place) -> None:
         """Makes a row that was found bad count as absent."""
-        self.damaged.add((place.pack, place.row.ref.digest))
-        self._costs.clear()
+        with self._lock:
+            self.damaged.add((place.pack, place.row.ref.digest))
+            self._costs.clear()
 
     def of_kinds(self, kinds: AbstractSet[str], packs: Iterable[PackId]) -> Iterator[Place]:
         """Yields the rows of all objects of some kinds in some packs, in the order of bodies."""
@@ -102,26 +115,28 @@ class Catalog:
 
     def cost(self, chunk: Digest) -> Cost | None:
         """Returns the least cost of decoding a chunk, or None where it cannot be decoded."""
-        if chunk not in self._costs:
-            self._settle(chunk)
-        return self._costs[chunk]
+        with self._lock:
+            if chunk not in self._costs:
+                self._settle(chunk)
+            return self._costs[chunk]
 
     def choices(self, chunk: Digest) -> list[Place]:
         """Returns the rows that a chunk can be decoded from within bounds, cheapest first."""
         costed = []
         for place in self.places(Ref(CHUNK, chunk)):
-            cost = self._row_cost(place.row)
+            cost = self.row_cost(place.row)
             bound = READ_COST * place.row.raw_bytes
             if cost and cost.depth <= READ_DEPTH and cost.raw_bytes <= bound:
-                costed.append((cost, place.pack, place))
-        return [place for _, _, place in sorted(costed, key=lambda item: item[:2])]
+                costed.append((cost, place.pack in self.condemned, place.pack, place))
+        return [place for *_, place in sorted(costed, key=lambda item: item[:3])]
 
-    def _row_cost(self, row: Row) -> Cost | None:
+    def row_cost(self, row: Row) -> Cost | None:
+        """Returns the cost of decoding this very row, or None where a base cannot be decoded."""
         bases = [self.cost(base) for base in row.bases]
         known = [base for base in bases if base is not None]
         if len(known) < len(bases):
             return None
-        return _combined(row, known)
+        return Cost.over(row.raw_bytes, known)
 
     def _settle(self, start: Digest) -> None:
         """Finds the cost of ``start`` and of every chunk that it may be decoded from."""
@@ -145,7 +160,7 @@ class Catalog:
         bases = [self._costs.get(base) for base in row.bases]
         known = [base for base in bases if base is not None]
         if len(known) == len(bases):
-            heapq.heappush(heap, (_combined(row, known), row.ref.digest))
+            heapq.heappush(heap, (Cost.over(row.raw_bytes, known), row.ref.digest))
 
     def _reachable(self, start: Digest) -> dict[Digest, list[Row]]:
         rows: dict[Digest, list[Row]] = {}
@@ -156,8 +171,3 @@ class Catalog:
                 rows[chunk] = [place.row for place in self.places(Ref(CHUNK, chunk))]
                 todo += [base for row in rows[chunk] for base in row.bases]
         return rows
-
-
-def _combined(row: Row, bases: list[Cost]) -> Cost:
-    raw_bytes = row.raw_bytes + sum(base.raw_bytes for base in bases)
-    return Cost(raw_bytes, 1 + max(base.depth for base in bases) if bases else 0)

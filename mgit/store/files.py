@@ -72,13 +72,40 @@ def write_whole(target: Path, content: bytes, *, mode: int = 0o666) -> None:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Holds an exclusive lock between processes of this machine; it ends with the process."""
+    with _opened_lock(path) as descriptor:
+        with machine_errors(f"locking {path.parent}"):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Holds an exclusive lock on a folder itself, which is made; it leaves no file behind."""
+    with machine_errors(f"locking {folder}"):
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        with machine_errors(f"locking {folder}"):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def locked_if_free(path: Path) -> Iterator[bool]:
+    """Holds the same lock, unless somebody does; yields whether it is held, and never waits."""
+    with _opened_lock(path) as descriptor:
+        yield _take_if_free(descriptor)
+
+
+@contextmanager
+def _opened_lock(path: Path) -> Iterator[int]:
     with machine_errors(f"locking {path.parent}"):
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     try:
-        with machine_errors(f"locking {path.parent}"):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 
@@ -87,11 +114,17 @@ def is_unlocked(path: Path) -> bool:
     """Returns whether no process holds a lock on a file."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
+        return _take_if_free(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _take_if_free(descriptor: int) -> bool:
+    """Takes a lock if nobody holds it; returns whether it did."""
+    try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    finally:
-        os.close(descriptor)
     return True
 
 

@@ -231,6 +231,8 @@ class PackIndex:
             raise FormatError(f"the bodies of pack {self.pack.short} do not lie end to end")
         if np.any(columns["first_base"].astype(np.uint64) + columns["bases"] > bases):
             raise FormatError(f"pack {self.pack.short} has a row outside its base table")
+        if int(columns["bases"].sum(dtype=np.uint64)) > bases:  # else few bytes give many bases
+            raise FormatError(f"pack {self.pack.short} has rows that share their bases")
         if np.any(columns["kind"] >= len(self.kinds)):
             raise FormatError(f"pack {self.pack.short} has a row of no kind")
         if np.any(columns["raw"] > _MAX_RAW_BYTES[self.kind]):

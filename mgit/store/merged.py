@@ -16,6 +16,8 @@ _HEADER = struct.Struct("<8sII")
 _MAGIC = b"MGITMRG1"
 _PLACE = struct.Struct("<II")
 _RECORD = SIZE + _PLACE.size
+_RECORDS = np.dtype([("digest", ">u8", 4), ("place", "<u4", 2)])
+_FIRST_BYTES = 8
 _UNCOVERED = 16  # packs that may stand beside the cache before it is made again
 
 
@@ -40,21 +42,19 @@ class MergedIndex:
         table = bytes(data[_HEADER.size : self._at])
         self._packs = [PackId(Digest(table[i : i + SIZE])) for i in range(0, len(table), SIZE)]
         self._data = memoryview(data)
+        records = np.frombuffer(data, _RECORDS, self._rows, self._at)
+        self._firsts = records["digest"][:, 0].astype(np.uint64)  # native, so that it is quick
         self.covered = frozenset(self._packs)
 
     def find(self, digest: Digest) -> list[tuple[PackId, int]]:
         """Returns every place of objects with this digest."""
-        low, high = 0, self._rows
-        while low < high:
-            middle = (low + high) // 2
-            if self._digest(middle) < digest:
-                low = middle + 1
-            else:
-                high = middle
+        first = int.from_bytes(digest[:_FIRST_BYTES], "big")
+        low = int(np.searchsorted(self._firsts, np.uint64(first)))
         found = []
-        while low < self._rows and self._digest(low) == digest:
-            pack, number = _PLACE.unpack_from(self._data, self._at + low * _RECORD + SIZE)
-            found.append((self._packs[pack], number))
+        while low < self._rows and self._digest(low) <= digest:
+            if self._digest(low) == digest:
+                pack, number = _PLACE.unpack_from(self._data, self._at + low * _RECORD + SIZE)
+                found.append((self._packs[pack], number))
             low += 1
         return found
 
@@ -101,7 +101,7 @@ def _build(packs: Mapping[PackId, PackIndex]) -> bytes:
         ]
     ).astype("<u4")
     order = np.lexsort((digests[:, 3], digests[:, 2], digests[:, 1], digests[:, 0]))
-    records = np.empty(len(digests), np.dtype([("digest", ">u8", 4), ("place", "<u4", 2)]))
+    records = np.empty(len(digests), _RECORDS)
     records["digest"], records["place"] = digests[order], places[order]
     header = _HEADER.pack(_MAGIC, len(ids), len(digests))
     content = b"".join((header, *ids, records.tobytes()))

@@ -1,5 +1,6 @@
 """Objects out of packs, every one verified. Works over any set of packs whose bytes can be read."""
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,20 +28,23 @@ _CACHED_BYTES = 96 << 20  # decoded chunks kept: the bases of what is decoded ne
 
 @dataclass(slots=True)
 class Reader:
-    """Reads verified objects.
+    """Reads verified objects. Several threads may do so at once: what they note is locked.
 
     Attributes:
         catalog: Where they are.
         read: Gives a range of a pack's bytes.
         report: Is told of every row found damaged, once.
+        renew: Lists the packs again, because one that was listed is gone.
     """
 
     catalog: Catalog
     read: ReadRange
     report: Report
+    renew: Callable[[], Catalog] | None = None
     _intact: dict[Digest, bool] = field(default_factory=dict)
     _decoded: OrderedDict[Digest, bytes] = field(default_factory=OrderedDict)
     _decoded_bytes: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def object(self, ref: Ref) -> bytes:
         """Returns the bytes of a metadata object.
@@ -49,23 +53,26 @@ class Reader:
             AbsentError: It is not here.
             DamagedError: No row of it gives the right bytes.
         """
-        return self._first_good(ref, self.catalog.places(ref))
+        return self._patiently(ref)
 
     def chunk(self, digest: Digest) -> bytes:
         """Returns the raw bytes of a chunk; raises as ``object`` does."""
-        if digest in self._decoded:
-            self._decoded.move_to_end(digest)
-            return self._decoded[digest]
-        raw = self._first_good(Ref(CHUNK, digest), self.catalog.choices(digest))
-        self._remember(digest, raw)
+        with self._lock:
+            if digest in self._decoded:
+                self._decoded.move_to_end(digest)
+                return self._decoded[digest]
+        raw = self._patiently(Ref(CHUNK, digest))
+        with self._lock:
+            self._remember(digest, raw)
         return raw
 
     def is_intact(self, chunk: Digest) -> bool:
         """Returns whether a chunk is here and every stored byte that it rests on is as written."""
-        if chunk not in self._intact:
-            found = any(self._is_sound(place) for place in self.catalog.choices(chunk))
-            self._intact[chunk] = found
-        return self._intact[chunk]
+        known = self._intact.get(chunk)
+        if known is None:
+            known = any(self._is_sound(place) for place in self.catalog.choices(chunk))
+            self._intact[chunk] = known
+        return known
 
     def _is_sound(self, place: Place) -> bool:
         try:
@@ -79,8 +86,11 @@ class Reader:
         return all(self.is_intact(base) for base in place.row.bases)
 
     def _exclude(self, place: Place, error: FormatError) -> None:
-        self.catalog.exclude(place)
-        self.report(place, str(error))
+        with self._lock:
+            is_known = (place.pack, place.row.ref.digest) in self.catalog.damaged
+            self.catalog.exclude(place)
+        if not is_known:  # else another thread has told it
+            self.report(place, str(error))
 
     def stored(self, place: Place) -> bytes:
         """Returns the body of a row as it is stored, after checking it.
@@ -93,11 +103,40 @@ class Reader:
             raise FormatError("stored bytes differ from what the index promises")
         return body
 
-    def _first_good(self, ref: Ref, places: list[Place]) -> bytes:
+    def decoded(self, place: Place) -> bytes:
+        """Returns the object in this very row, whatever other rows of it there are.
+
+        Raises:
+            FormatError: The row is damaged.
+            AbsentError, DamagedError: A base of it is not here, or is damaged.
+            UnknownCodecError: This version cannot decode it.
+        """
+        row = place.row
+        coding = codec(row.codec)
+        if len(row.bases) > coding.bases:  # before they are read: a row can name 65,535
+            raise FormatError(f"{len(row.bases)} bases, of which {coding.name} takes {coding.bases}")
+        bases = [self.chunk(base) for base in row.bases]
+        raw = coding.decode(self.stored(place), bases, row.raw_bytes)
+        if Digest.of(raw) != row.ref.digest:
+            raise FormatError("decoded bytes do not have the digest they are stored under")
+        return raw
+
+    def _patiently(self, ref: Ref) -> bytes:
+        try:
+            return self._first_good(ref)
+        except PackMissingError:
+            if self.renew is None:
+                raise
+            self.catalog = self.renew()  # its objects were rewritten: they are in another pack now
+            return self._first_good(ref)
+
+    def _first_good(self, ref: Ref) -> bytes:
+        is_chunk = ref.kind == CHUNK
+        places = self.catalog.choices(ref.digest) if is_chunk else self.catalog.places(ref)
         failure: MgitError = AbsentError(f"{ref.kind} {ref.digest.short} is not here")
         for place in places:
             try:
-                return self._decode(place)
+                return self.decoded(place)
             except FormatError as error:
                 self._exclude(place, error)
                 failure = DamagedError(
@@ -109,16 +148,9 @@ class Reader:
                 failure = failure if isinstance(failure, DamagedError) else error
         raise failure
 
-    def _decode(self, place: Place) -> bytes:
-        row = place.row
-        coding = codec(row.codec)
-        bases = [self.chunk(base) for base in row.bases]
-        raw = coding.decode(self.stored(place), bases, row.raw_bytes)
-        if Digest.of(raw) != row.ref.digest:
-            raise FormatError("decoded bytes do not have the digest they are stored under")
-        return raw
-
     def _remember(self, digest: Digest, raw: bytes) -> None:
+        if digest in self._decoded:
+            return  # another thread was faster
         self._decoded[digest] = raw
         self._decoded_bytes += len(raw)
         while self._decoded_bytes > _CACHED_BYTES:

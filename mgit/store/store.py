@@ -12,9 +12,17 @@ from mgit.digest import Digest
 from mgit.errors import FormatError, MachineError, MgitError, PackMissingError
 from mgit.objects import PackId, PackKind
 from mgit.store.catalog import Catalog, Place
+from mgit.store.condemned import Condemned
 from mgit.store.facts import Fact, Facts
-from mgit.store.files import is_unlocked, machine_errors, replace, write_whole
+from mgit.store.files import (
+    is_unlocked,
+    machine_errors,
+    replace,
+    sync_folder,
+    write_whole,
+)
 from mgit.store.format import MAX_INDEX_BYTES, TRAILER_BYTES, PackIndex, parse_trailer
+from mgit.store.leases import Leases
 from mgit.store.merged import merged_index
 from mgit.store.reading import Reader
 from mgit.store.writing import FinishedPack, PackWriter
@@ -51,9 +59,24 @@ class Store:
         return self.folder / "incoming"
 
     @property
+    def quarantine(self) -> Path:
+        """Where packs lie that nobody is to read."""
+        return self.folder / "quarantine"
+
+    @property
     def damage(self) -> Facts:
         """Rows that were found bad."""
         return Facts(self.folder / "local" / "damaged")
+
+    @property
+    def condemned(self) -> Condemned:
+        """Packs that are going to be removed."""
+        return Condemned(Facts(self.folder / "local" / "condemned"))
+
+    @property
+    def leases(self) -> Leases:
+        """What works here now."""
+        return Leases(self.folder / "local" / "leases")
 
     @property
     def reader(self) -> Reader:
@@ -79,8 +102,12 @@ class Store:
         self._indexes = indexes
         merged = merged_index(self.cache / "merged-index", indexes)
         catalog = Catalog(indexes, self._damaged_rows() | self._found_bad, merged)
-        self._reader = Reader(catalog, self.read, self._report)
+        catalog.condemned = frozenset(self.condemned.since())
+        self._reader = Reader(catalog, self.read, self._report, self._renew)
         return self._reader
+
+    def _renew(self) -> Catalog:
+        return self.refresh().catalog
 
     def _pack_files(self) -> Iterator[tuple[Path, PackId]]:
         with machine_errors("listing packs"):
@@ -113,7 +140,7 @@ class Store:
 
     def writer(self, kind: PackKind) -> PackWriter:
         """Returns a writer of packs for this store; unfinished work of dead commands is removed."""
-        self._sweep()
+        self.sweep()
         return PackWriter(kind, self.incoming)
 
     def install(self, packs: Iterable[FinishedPack]) -> None:
@@ -126,9 +153,33 @@ class Store:
                 pack.file.close()
                 self.note_healing(pack.pack)
         self.refresh()
-        self._write_listing()
+        self.write_listing()
 
-    def _write_listing(self) -> None:
+    def remove(self, packs: Iterable[PackId]) -> None:
+        """Removes packs from the repository: metadata first, so that nothing visible dangles."""
+        doomed = sorted(packs, key=lambda pack: self._indexes[pack].kind is not PackKind.META)
+        with machine_errors("removing packs"):
+            for pack in doomed:
+                self.path_of(pack).unlink(missing_ok=True)
+            sync_folder(self.packs_folder)
+        self.refresh()
+        self.write_listing()
+
+    def set_aside(self, packs: Iterable[PackId], files: Iterable[str] = ()) -> None:
+        """Moves packs, and files that are no pack, to where nobody reads them: metadata first."""
+        doomed = sorted(packs, key=lambda pack: self._indexes[pack].kind is not PackKind.META)
+        with machine_errors("setting packs aside"):
+            self.quarantine.mkdir(parents=True, exist_ok=True)
+            for name in (*files, *(self.path_of(pack).name for pack in doomed)):
+                replace(self.packs_folder / name, self.quarantine / name)
+            sync_folder(self.packs_folder)
+        for pack in doomed:
+            self.note_healing(pack)
+        self.refresh()
+        self.write_listing()
+
+    def write_listing(self) -> None:
+        """Lists the packs in a file, for servers that cannot list a folder."""
         lines = [
             f"{pack.hex()}.{index.kind.value} {index.size_bytes}"
             for pack, index in sorted(self._indexes.items())
@@ -136,7 +187,8 @@ class Store:
         with contextlib.suppress(OSError):  # a hint: what was installed stays installed without it
             write_whole(self.packs_folder / "list", ("\n".join(lines) + "\n").encode())
 
-    def _sweep(self) -> None:
+    def sweep(self) -> None:
+        """Removes unfinished work of commands that are dead."""
         for path in (*self.incoming.glob("*.part"), *self.packs_folder.glob(".*.part")):
             with contextlib.suppress(OSError):  # busy, or somebody else sweeps it
                 is_fresh = time.time() - path.stat().st_mtime < _FRESH_S

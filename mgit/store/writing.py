@@ -4,6 +4,8 @@ import contextlib
 import fcntl
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -103,12 +105,13 @@ class PackWriter:
         is_full = len(self.rows) >= MAX_ROWS or self._end + len(body) > self.limit_bytes
         if self._path is not None and is_full:
             self.finish()
-        with machine_errors("writing a pack"):
+        with self._writing():
             if self._path is None:
                 self._start()
             self._file.write(body)
-        self.rows[ref] = Row(ref, codec, bases, self._end, len(body), raw_bytes, check_of(body))
-        self._end += len(body)
+            check = check_of(body)
+            self.rows[ref] = Row(ref, codec, bases, self._end, len(body), raw_bytes, check)
+            self._end += len(body)
 
     def _start(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -123,7 +126,7 @@ class PackWriter:
         if self._path is None:
             return self.finished
         data = build_index(self.kind, list(self.rows.values()), summary or {})
-        with machine_errors("writing a pack"):
+        with self._writing():
             self._file.write(data + trailer(data))
             self._file.flush()
             os.fsync(self._file.fileno())
@@ -132,11 +135,28 @@ class PackWriter:
         self._path, self.rows = None, {}
         return self.finished
 
-    def discard(self) -> None:
-        """Removes everything that this writer has written."""
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Gives the current pack up when writing it fails.
+
+        Nobody knows then what the file holds, and another fsync would not tell that it lacks
+        something: it must not be finished by somebody who keeps what came before the failure.
+        """
+        try:
+            with machine_errors("writing a pack"):
+                yield
+        except BaseException:
+            self._abandon()
+            raise
+
+    def _abandon(self) -> None:
         if self._path is not None:
             _remove(self._path, self._file)
             self._path, self.rows = None, {}
+
+    def discard(self) -> None:
+        """Removes everything that this writer has written."""
+        self._abandon()
         for pack in self.finished:
             pack.remove()
         self.finished = []

@@ -2,7 +2,7 @@
 
 from mgit.sync.cloning import Backfilled, Cloned, backfill, clone
 from mgit.sync.peer import meet
-from mgit.sync.receiving import Fetched, NameChange, fetch, receive
+from mgit.sync.receiving import Fetched, NameChange, fetch, receive, receive_chunks
 from mgit.sync.sending import Pushed, push, send
 from mgit.sync.settings import Source, add_remote, is_remote, remotes, remove_remote
 
@@ -24,6 +24,7 @@ __all__ = [
     "pull",
     "push",
     "receive",
+    "receive_chunks",
     "remotes",
     "remove_remote",
     "send",

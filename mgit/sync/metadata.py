@@ -33,6 +33,7 @@ from mgit.objects import (
 )
 from mgit.repository import History, Parts, Repository
 from mgit.store import Place, Store
+from mgit.sync.elsewhere import Elsewhere
 from mgit.sync.peer import Peer
 
 _MAX_METADATA_BYTES = 2 << 30
@@ -46,10 +47,12 @@ class Metadata:
     Attributes:
         repository: What it holds is not asked for.
         peer: Who is asked. What is damaged there is left out and noted there.
+        elsewhere: Who is asked for what is damaged there, and was asked for by name.
     """
 
     repository: Repository
     peer: Peer
+    elsewhere: Elsewhere | None = None
     _cache: Store = field(init=False)
 
     def __post_init__(self) -> None:
@@ -72,7 +75,12 @@ class Metadata:
             found = self.peer.catalog.places(ref)
             if found and ref not in self.repository.store.catalog:
                 places[ref] = found[0]
-        return self._read(places)
+        objects = self._read(places)
+        damaged = places.keys() - objects.keys()
+        for other in self.elsewhere.peers() if self.elsewhere and damaged else ():
+            objects |= Metadata(self.repository, other).absent(sorted(damaged))
+            damaged -= objects.keys()
+        return objects
 
     def parts_of(
         self, history: History, nodes: Iterable[Digest], objects: dict[Ref, MetaObject]
@@ -106,7 +114,11 @@ class Metadata:
         rest = [place for ref, place in places.items() if ref not in cached]
         fresh: dict[Ref, MetaObject] = {}
         try:
-            fresh.update(read_objects(self.peer, rest))
+            while rest:
+                fresh.update(read_objects(self.peer, rest))
+                damaged = [place.row.ref for place in rest if place.row.ref not in fresh]
+                others = [self.peer.catalog.places(ref) for ref in damaged]  # what is bad is out
+                rest = [places[0] for places in others if places]
         finally:
             self._keep(fresh)  # also what came before a cut
         return cached | fresh

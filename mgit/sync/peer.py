@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from mgit.errors import DamagedError, FormatError, MgitError, RemoteError, UnknownCodecError
-from mgit.objects import MAX_PACK_BYTES, PackId
+from mgit.errors import FormatError, MgitError, RemoteError, UnknownCodecError
+from mgit.objects import MAX_PACK_BYTES, PackId, PackKind, Ref
 from mgit.remote import MAX_READ_BYTES, PackListing, Remote
 from mgit.repository import Repository
-from mgit.store import TRAILER_BYTES, Catalog, PackIndex, Place, parse_trailer
+from mgit.store import TRAILER_BYTES, Catalog, PackIndex, Place, derived, parse_trailer
 from mgit.store.files import write_whole
 from mgit.store.format import MAX_INDEX_BYTES, check_of
 
@@ -27,14 +27,14 @@ class Peer:
         remote: The transport.
         catalog: The rows of its complete packs.
         unready: Packs that are not complete there, with the reason.
-        damaged: Rows of it that turned out to be bad, in words.
+        damaged: Rows of it that turned out to be bad, in words, in the order in which they did.
     """
 
     name: str
     remote: Remote
     catalog: Catalog
     unready: dict[str, str] = field(default_factory=dict)
-    damaged: list[str] = field(default_factory=list)
+    damaged: dict[Place, str] = field(default_factory=dict)
 
     def read(self, pack: PackId, start: int, stop: int) -> bytes:
         """Returns a range of any length of a pack there."""
@@ -60,18 +60,13 @@ class Peer:
         """Notes that a row of this peer is bad; it counts as absent from now on."""
         self.catalog.exclude(place)
         ref = place.row.ref
-        self.damaged.append(
+        self.damaged[place] = (
             f"{self.name}: {ref.kind} {ref.digest.short} in pack {place.pack.short}: {reason}"
         )
 
-    def require_no_more_than(self, unneeded: tuple[str, ...]) -> None:
-        """Raises DamagedError if anything arrived damaged besides what was not needed."""
-        needed = self.damaged[len(unneeded) :]
-        if needed:
-            raise DamagedError(
-                f"{len(needed)} objects arrived damaged; first {needed[0]}",
-                hint="what arrived whole is kept; fetch the rest from another remote",
-            )
+    def has_row(self, ref: Ref) -> bool:
+        """Returns whether a pack there has an object, be it damaged."""
+        return any(index.find(ref) for index in self.catalog.packs.values())
 
 
 def meet(repository: Repository, name: str, remote: Remote) -> Peer:
@@ -84,14 +79,33 @@ def meet(repository: Repository, name: str, remote: Remote) -> Peer:
     if len(listings) > _MAX_PACKS:
         raise RemoteError(f"{name} lists more than {_MAX_PACKS:,} packs")
     peer = Peer(name, remote, Catalog({}))
-    indexes = {}
-    for listing in sorted(listings, key=lambda found: found.file_name):
+    indexes: dict[PackId, PackIndex] = {}
+    for listing in sorted(listings, key=_largest_metadata_first):
         try:
-            indexes[listing.pack] = _index(repository, remote, listing)
+            found = _index(repository, remote, listing)
         except (FormatError, UnknownCodecError) as error:
             peer.unready[listing.file_name] = str(error)
+            continue
+        indexes[listing.pack] = found
+        _keep_derived(repository, found)
     peer.catalog = Catalog(indexes)
     return peer
+
+
+def _largest_metadata_first(listing: PackListing) -> tuple[bool, int, str]:
+    """Packs that stand for smaller ones come before those, which need no read then."""
+    return listing.kind is not PackKind.META, -listing.size_bytes, listing.file_name
+
+
+def _keep_derived(repository: Repository, index: PackIndex) -> None:
+    own = repository.store.catalog.packs
+
+    def is_unknown(pack: PackId) -> bool:
+        return pack not in own and not index_path(repository, pack).exists()
+
+    for known in derived(index, is_unknown):
+        keep_index(index_path(repository, known.pack), known)
+        _keep_derived(repository, known)
 
 
 def _index(repository: Repository, remote: Remote, listing: PackListing) -> PackIndex:

@@ -1,14 +1,15 @@
 """What comes from a remote: read, verified apart, made part of this copy in one step."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from mgit.digest import Digest
-from mgit.errors import PackMissingError, TrustError, UsageError
+from mgit.errors import DamagedError, PackMissingError, TrustError, UsageError
 from mgit.intake import Quarantine
 from mgit.names import Names
-from mgit.objects import CHUNK, Node, Payload, Ref
+from mgit.objects import CHUNK, MetaObject, Node, Payload, Ref
 from mgit.progress import Progress, silent
 from mgit.remote import Remote, connect
 from mgit.repository import (
@@ -19,9 +20,12 @@ from mgit.repository import (
     Repository,
     absences,
     install_objects,
+    leased,
 )
 from mgit.selection import Selection
+from mgit.store import Place
 from mgit.store.files import require_space
+from mgit.sync.elsewhere import Elsewhere
 from mgit.sync.metadata import Metadata
 from mgit.sync.peer import Peer, meet
 from mgit.sync.settings import Source, source_of
@@ -49,7 +53,7 @@ class Fetched:
         moved: Names that changed.
         conflicts: Names that are conflicted now.
         unready: Packs of the remote that are not complete, with the reason.
-        damaged: Objects there that are damaged and were not needed.
+        damaged: Objects there that are damaged, and were not needed or came from elsewhere.
     """
 
     remote: str
@@ -83,6 +87,7 @@ def fetch(
     return receive(repository, wanted, connect(source.url), progress)
 
 
+@leased("fetch", is_writing=True)
 def receive(repository: Repository, source: Source, remote: Remote, progress: Progress) -> Fetched:
     """Fetches from a connected remote; lists once more if a pack vanished meanwhile."""
     repository.check_writable()
@@ -94,19 +99,21 @@ def receive(repository: Repository, source: Source, remote: Remote, progress: Pr
 
 def _receive(repository: Repository, source: Source, peer: Peer, progress: Progress) -> Fetched:
     before = repository.history()
-    metadata = Metadata(repository, peer)
+    elsewhere = Elsewhere(repository, source.url)
+    metadata = Metadata(repository, peer, elsewhere)
     arrived = metadata.unknown()
     after = before.with_objects({ref.digest: obj for ref, obj in arrived.items()})
     _require_same_repository(peer, after)
-    unneeded = tuple(peer.damaged)  # so far nothing was asked for by name
+    unneeded = frozenset(peer.damaged)  # so far nothing was asked for by name
     travel = travelling(after, selected_nodes(repository, after, source.select))
     objects = dict(travel.objects)
     parts = metadata.parts_of(after, travel.nodes, objects)
     objects = with_unknown_kinds(objects, metadata.absent)
+    chunks = [chunk for part in parts.values() for chunk in part.chunks()]
     with Quarantine(repository, source.name) as quarantine:
         if source.weights:
-            _receive_chunks(repository, peer, quarantine, parts, progress)
-    peer.require_no_more_than(unneeded)
+            _receive_all(quarantine, peer, elsewhere, chunks, progress)
+    _require_whole(repository, peer, objects, chunks, unneeded)
     _promise(repository, source, _absent(repository, source, travel, parts))
     _remember_heads(repository, source.name, peer, after)
     with repository.writing():
@@ -121,7 +128,7 @@ def _receive(repository: Repository, source: Source, peer: Peer, progress: Progr
         moved=name_changes(before, now),
         conflicts=conflicted_names(now.names),
         unready=peer.unready,
-        damaged=unneeded,
+        damaged=tuple(peer.damaged.values()),
     )
 
 
@@ -146,15 +153,43 @@ def selected_nodes(repository: Repository, history: History, selector: str) -> f
     return Selection(repository, history, takes_all_sides=True).nodes(selector)
 
 
-def _receive_chunks(
-    repository: Repository,
-    peer: Peer,
+def _receive_all(
     quarantine: Quarantine,
-    parts: Mapping[Digest, Parts],
+    peer: Peer,
+    elsewhere: Elsewhere,
+    chunks: Iterable[Digest],
     progress: Progress,
 ) -> None:
-    """Receives the chunks of nodes that the peer has and this copy has not."""
-    chunks = [chunk for part in parts.values() for chunk in part.chunks()]
+    """Receives the chunks that a peer has; those that are damaged there from another remote."""
+    receive_chunks(quarantine, peer, chunks, progress)
+    damaged = _damaged(quarantine.repository, peer, chunks)
+    for other in elsewhere.peers() if damaged else ():
+        receive_chunks(quarantine, other, damaged, progress)
+        damaged = _damaged(quarantine.repository, peer, damaged)
+        if not damaged:
+            return
+
+
+def receive_chunks(
+    quarantine: Quarantine, peer: Peer, chunks: Iterable[Digest], progress: Progress
+) -> None:
+    """Receives the chunks that the peer has and this copy has not.
+
+    Where a row arrives damaged, or a base in this copy turns out to be, another row is taken, until
+    there is none.
+    """
+    store = quarantine.repository.store
+    wanted = list(chunks)
+    faults = -1
+    while faults < len(peer.damaged) + len(store.catalog.damaged):
+        faults = len(peer.damaged) + len(store.catalog.damaged)
+        _receive_once(quarantine, peer, wanted, progress)
+
+
+def _receive_once(
+    quarantine: Quarantine, peer: Peer, chunks: Iterable[Digest], progress: Progress
+) -> None:
+    repository = quarantine.repository
     route = route_with_bases(chunks, peer.catalog, repository.store.catalog)
     total = sum(place.row.stored_bytes for place in route.places)
     require_space(repository.folder, total)
@@ -164,7 +199,46 @@ def _receive_chunks(
         done += len(body)
         progress(done, total)
         if quarantine.is_full:
-            quarantine.settle()
+            _settle(quarantine, peer)
+    _settle(quarantine, peer)
+
+
+def _settle(quarantine: Quarantine, peer: Peer) -> None:
+    for place in quarantine.settle():
+        peer.blame(place, "it is not what its id says")
+
+
+def _damaged(repository: Repository, peer: Peer, chunks: Iterable[Digest]) -> list[Digest]:
+    """Returns the chunks that did not come although the peer has rows of them."""
+    catalog = repository.store.catalog
+    lacking = (chunk for chunk in dict.fromkeys(chunks) if Ref(CHUNK, chunk) not in catalog)
+    return [chunk for chunk in lacking if peer.has_row(Ref(CHUNK, chunk))]
+
+
+def _require_whole(
+    repository: Repository,
+    peer: Peer,
+    objects: Mapping[Ref, MetaObject],
+    chunks: Iterable[Digest],
+    unneeded: AbstractSet[Place],
+) -> None:
+    """Raises DamagedError if something that was asked for arrived damaged, and nowhere whole."""
+    are_chunks_here = not _damaged(repository, peer, chunks)
+
+    def is_needed(ref: Ref) -> bool:
+        is_here = ref in objects or ref in repository.store.catalog
+        return not (is_here or (ref.kind == CHUNK and are_chunks_here))
+
+    needed = {
+        place.row.ref: text
+        for place, text in peer.damaged.items()
+        if place not in unneeded and is_needed(place.row.ref)
+    }
+    if needed:
+        raise DamagedError(
+            f"{len(needed)} objects arrived damaged; first {next(iter(needed.values()))}",
+            hint="what arrived whole is kept; fetch the rest from another remote",
+        )
 
 
 def _promise(

@@ -4,12 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from mgit.codecs import PLANES, planes
+from mgit.codecs.form import RAW_FORM, Form
 from mgit.digest import Digest
 from mgit.errors import ConflictError, MovedError, RemoteError, UsageError
 from mgit.names import Ledger, Names
 from mgit.objects import (
-    DTYPES,
-    DType,
     MetaObject,
     Node,
     PackId,
@@ -20,7 +19,6 @@ from mgit.objects import (
     digest_of,
     encode,
 )
-from mgit.objects.dtypes import RAW_BYTES
 from mgit.progress import Progress, silent
 from mgit.remote import PackListing, connect
 from mgit.repository import (
@@ -29,6 +27,7 @@ from mgit.repository import (
     Presence,
     Repository,
     genesis_documents,
+    leased,
     presence,
     read_parts,
 )
@@ -83,6 +82,7 @@ class _Plan:
         return bodies + sum(len(encode(obj)) for obj in self.objects.values())
 
 
+@leased("push", is_writing=False)
 def push(
     repository: Repository,
     remote: str = "",
@@ -253,10 +253,10 @@ def _packs(repository: Repository, plan: _Plan) -> Iterator[FinishedPack]:
 
 def _fill(repository: Repository, plan: _Plan, writer: PackWriter) -> Iterator[None]:
     reader = repository.store.reader
-    dtypes = _dtypes(plan.parts) if plan.route.recoded else {}
+    forms = _forms(plan.parts) if plan.route.recoded else {}
     for ref in (place.row.ref for place in plan.route.recoded):
         raw = reader.chunk(ref.digest)
-        body = planes.encode(raw, dtypes.get(ref.digest, RAW_BYTES))
+        body = planes.encode(raw, forms.get(ref.digest, RAW_FORM))
         writer.add(ref, body, raw_bytes=len(raw), codec=PLANES.number)
         yield
     for place in plan.route.places:
@@ -272,12 +272,11 @@ def _drain(writer: PackWriter) -> Iterator[FinishedPack]:
         writer.finished.pop(0).remove()
 
 
-def _dtypes(parts: Iterable[Parts]) -> dict[Digest, DType]:
+def _forms(parts: Iterable[Parts]) -> dict[Digest, Form]:
     """What the chunks of tensors consist of; all others are bytes of files."""
     return {
-        chunk: DTYPES[tensor.dtype]
+        chunk: Form(tensor.dtype)
         for part in parts
         for tensor in part.weights.tensors.values()
         for chunk in tensor.chunks
-        if DTYPES[tensor.dtype].bits % 8 == 0
     }

@@ -141,11 +141,11 @@ def route_within(chunks: Iterable[Digest], source: Catalog, there: Catalog) -> R
     route = Route([], [], [])
     for chunk in sorted(wanted, key=lambda c: _depth(source, c)):
         choices = source.choices(chunk)
-        copied = next((p for p in choices if _fits(p, costs, there)), None)
+        fitting = [(place, cost) for place in choices if (cost := _fitting(place, costs, there))]
         if not choices:
             route.lacking.append(chunk)
-        elif copied:
-            costs[chunk] = _cost_there(copied, costs, there)
+        elif fitting:
+            copied, costs[chunk] = fitting[0]
             route.places.append(copied)
         else:
             costs[chunk] = Cost(choices[0].row.raw_bytes, 0)
@@ -158,13 +158,16 @@ def _depth(source: Catalog, chunk: Digest) -> int:
     return cost.depth if cost else 0
 
 
-def _fits(place: Place, costs: dict[Digest, Cost], there: Catalog) -> bool:
-    bases = [costs.get(base) or there.cost(base) for base in place.row.bases]
-    return all(base is not None and base.allows_child(place.row.raw_bytes) for base in bases)
+def _fitting(place: Place, costs: dict[Digest, Cost], there: Catalog) -> Cost | None:
+    """Returns what a row costs at the destination, if its bases are there and it is not too deep.
 
-
-def _cost_there(place: Place, costs: dict[Digest, Cost], there: Catalog) -> Cost:
+    Args:
+        place: The row.
+        costs: Of what is sent before it.
+        there: What the destination holds.
+    """
     bases = [costs.get(base) or there.cost(base) for base in place.row.bases]
     known = [base for base in bases if base is not None]
-    raw_bytes = place.row.raw_bytes + sum(base.raw_bytes for base in known)
-    return Cost(raw_bytes, 1 + max(base.depth for base in known) if known else 0)
+    cost = Cost.over(place.row.raw_bytes, known)
+    is_kept = cost.may_be_written(place.row.raw_bytes, place.row.stored_bytes)
+    return cost if is_kept and len(known) == len(bases) else None

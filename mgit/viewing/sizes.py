@@ -2,14 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mgit.codecs import codec
 from mgit.digest import Digest
 from mgit.errors import UnknownCodecError
+from mgit.objects import PackKind
 from mgit.repository import Repository
-from mgit.store import Row
+from mgit.store import Catalog, PackIndex, Place
 from mgit.viewing.view import View
+
+_SHOWN = 3  # models that one rests on
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +24,11 @@ class ModelSize:
         node: Its id.
         raw_bytes: Its tensors and files.
         stored_bytes: The stored form of its chunks, those that others have too included.
+        own_bytes: Of these, what no other node here has: what it alone adds.
         shared_bytes: Of these, what other nodes here have too.
         absent_chunks: How many of its chunks are not in this copy.
         codecs: How its chunks are stored: codec -> chunks.
+        rests_on: Titles of the models that its chunks are stored as differences from, most first.
         deepest: Longest chain of differences that has to be undone to read it.
     """
 
@@ -31,31 +36,43 @@ class ModelSize:
     node: Digest
     raw_bytes: int
     stored_bytes: int
+    own_bytes: int
     shared_bytes: int
     absent_chunks: int
     codecs: Mapping[str, int]
+    rests_on: tuple[str, ...]
     deepest: int
 
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """A copy.
+    """A copy, or some nodes of it.
 
     Attributes:
-        models: Its nodes, ancestors first.
+        models: The nodes, ancestors first.
+        is_all: Whether these are all that are here.
         undescribed: How many nodes have no manifest in this copy.
-        raw_bytes: Of all nodes together: what separate folders would take.
+        raw_bytes: Of these nodes together: what separate folders would take.
         stored_bytes: Their chunks as stored, each counted once.
-        pack_bytes: All packs: chunks, metadata and indexes.
+        resting_bytes: What else of other nodes has to be there for that, as stored.
+        pack_bytes: All packs here: chunks, metadata and indexes.
         packs: How many.
+        condemned_bytes: Packs among them that ``mgit gc`` is going to remove.
+        condemned_packs: How many.
+        unused_bytes: In the others, what no node here needs.
     """
 
     models: tuple[ModelSize, ...]
+    is_all: bool
     undescribed: int
     raw_bytes: int
     stored_bytes: int
+    resting_bytes: int
     pack_bytes: int
     packs: int
+    condemned_bytes: int
+    condemned_packs: int
+    unused_bytes: int
 
 
 def stats(repository: Repository, selector: str = "") -> Stats:
@@ -65,20 +82,27 @@ def stats(repository: Repository, selector: str = "") -> Stats:
         MgitError: See ``Selection.nodes``.
     """
     view = View.of(repository)
-    chosen = view.selection.nodes(selector) if selector else frozenset(view.history.nodes)
-    chunks = {node: _chunks(view, node) for node in view.history.nodes}
-    users = Counter(chunk for found in chunks.values() if found for chunk in found)
-    order = [node for node in view.history.lineage.topological(chosen) if chunks[node] is not None]
-    models = tuple(_model(view, node, chunks[node] or {}, users) for node in order)
-    distinct = {chunk for node in order for chunk in chunks[node] or ()}
-    packs = repository.store.catalog.packs.values()
+    here = view.history.nodes
+    chosen = view.selection.nodes(selector) if selector else frozenset(here)
+    ordered = view.history.lineage.topological(here)
+    chunks = {node: found for node in ordered if (found := _chunks(view, node)) is not None}
+    rows = _Rows.of(repository.store.catalog, chunks)
+    models = tuple(_model(view, node, rows) for node in chunks if node in chosen)
+    own = {chunk for node in chunks.keys() & chosen for chunk in chunks[node]}
+    packs = repository.store.catalog.packs
+    condemned = [packs[pack] for pack in packs.keys() & repository.store.catalog.condemned]
     return Stats(
         models=models,
-        undescribed=len(chosen) - len(order),
+        is_all=chosen >= here.keys(),
+        undescribed=len(chosen) - len(models),
         raw_bytes=sum(model.raw_bytes for model in models),
-        stored_bytes=sum(row.stored_bytes for row in _rows(repository, distinct)),
-        pack_bytes=sum(pack.size_bytes for pack in packs),
+        stored_bytes=rows.size(own),
+        resting_bytes=rows.size(rows.below(own) - own),
+        pack_bytes=sum(pack.size_bytes for pack in packs.values()),
         packs=len(packs),
+        condemned_bytes=sum(pack.size_bytes for pack in condemned),
+        condemned_packs=len(condemned),
+        unused_bytes=_unused(packs.values(), rows),
     )
 
 
@@ -88,34 +112,95 @@ def _chunks(view: View, node: Digest) -> dict[Digest, None] | None:
     return dict.fromkeys(parts.chunks()) if parts else None
 
 
-def _model(
-    view: View, node: Digest, chunks: Iterable[Digest], users: Mapping[Digest, int]
-) -> ModelSize:
-    catalog = view.repository.store.catalog
-    wanted = list(chunks)
-    rows = _rows(view.repository, wanted)
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The row that each chunk is read from, in packs that stay if it has one there.
+
+    Attributes:
+        catalog: All rows.
+        lasting: Those in packs that stay.
+        chunks: Node -> its chunks; ancestors first.
+        users: Chunk -> how many nodes have it.
+        owners: Chunk -> the first node that has it.
+    """
+
+    catalog: Catalog
+    lasting: Catalog
+    chunks: Mapping[Digest, Iterable[Digest]]
+    users: Counter[Digest]
+    owners: Mapping[Digest, Digest]
+    found: dict[Digest, Place | None] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, catalog: Catalog, chunks: dict[Digest, dict[Digest, None]]) -> "_Rows":
+        """Returns the rows of a catalog for the chunks of some nodes."""
+        staying = {p: index for p, index in catalog.packs.items() if p not in catalog.condemned}
+        lasting = Catalog(staying, catalog.damaged) if catalog.condemned else catalog
+        users = Counter(chunk for found in chunks.values() for chunk in found)
+        owners = {c: node for node, found in reversed(chunks.items()) for c in found}
+        return cls(catalog, lasting, chunks, users, owners)
+
+    def row(self, chunk: Digest) -> Place | None:
+        """Returns the row of a chunk; None where it is not here."""
+        if chunk not in self.found:
+            choices = self.lasting.choices(chunk) or self.catalog.choices(chunk)
+            self.found[chunk] = choices[0] if choices else None
+        return self.found[chunk]
+
+    def rows(self, chunks: Iterable[Digest]) -> list[Place]:
+        """Returns the rows of those chunks that are here."""
+        return [place for chunk in chunks if (place := self.row(chunk))]
+
+    def size(self, chunks: Iterable[Digest]) -> int:
+        """Returns what chunks take as they are stored."""
+        return sum(place.row.stored_bytes for place in self.rows(chunks))
+
+    def below(self, chunks: Iterable[Digest]) -> set[Digest]:
+        """Returns chunks, and all that they rest on."""
+        seen: set[Digest] = set()
+        todo = list(chunks)
+        while todo:
+            chunk = todo.pop()
+            if chunk not in seen:
+                seen.add(chunk)
+                todo += [base for place in self.rows([chunk]) for base in place.row.bases]
+        return seen
+
+
+def _model(view: View, node: Digest, rows: _Rows) -> ModelSize:
+    wanted = list(rows.chunks[node])
+    found = [place.row for place in rows.rows(wanted)]
     parts = view.parts(node)
-    costs = [cost for cost in map(catalog.cost, wanted) if cost is not None]
+    bases = (base for row in found for base in row.bases)
+    on = Counter(rows.owners[base] for base in bases if base in rows.owners)
+    costs = [cost for cost in map(rows.lasting.cost, wanted) if cost is not None]
+    stored = sum(row.stored_bytes for row in found)
+    shared = sum(row.stored_bytes for row in found if rows.users[row.ref.digest] > 1)
     return ModelSize(
         title=view.title(node),
         node=node,
         raw_bytes=parts.size_bytes if parts else 0,
-        stored_bytes=sum(row.stored_bytes for row in rows),
-        shared_bytes=sum(row.stored_bytes for row in rows if users[row.ref.digest] > 1),
-        absent_chunks=len(wanted) - len(rows),
-        codecs=dict(sorted(Counter(_codec_name(row) for row in rows).items())),
+        stored_bytes=stored,
+        own_bytes=stored - shared,
+        shared_bytes=shared,
+        absent_chunks=len(wanted) - len(found),
+        codecs=dict(sorted(Counter(_codec_name(row.codec) for row in found).items())),
+        rests_on=tuple(view.title(other) for other, _ in on.most_common(_SHOWN)),
         deepest=max((cost.depth for cost in costs), default=0),
     )
 
 
-def _rows(repository: Repository, chunks: Iterable[Digest]) -> list[Row]:
-    """Returns the row that each chunk is read from; none for a chunk that is not here."""
-    choices = (repository.store.catalog.choices(chunk)[:1] for chunk in chunks)
-    return [place.row for found in choices for place in found]
+def _unused(packs: Iterable[PackIndex], rows: _Rows) -> int:
+    """Returns what no node here needs of the bodies in packs that stay."""
+    needed = rows.below(rows.users)
+    staying = rows.lasting.packs
+    bodies = sum(p.bodies_bytes for p in packs if p.kind is PackKind.CHUNKS and p.pack in staying)
+    used = (p.row.stored_bytes for p in rows.rows(needed) if p.pack in staying)
+    return max(bodies - sum(used), 0)
 
 
-def _codec_name(row: Row) -> str:
+def _codec_name(number: int) -> str:
     try:
-        return codec(row.codec).name
+        return codec(number).name
     except UnknownCodecError:
-        return f"codec {row.codec}"
+        return f"codec {number}"

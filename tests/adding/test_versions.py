@@ -189,17 +189,6 @@ def test_an_unrelated_model_is_not_stored_as_differences(
     assert rows_of(alice, "other")["w"].bases == ()
 
 
-def test_a_nudged_model_without_the_edge_is_not_stored_as_differences(
-    alice: Repository, tmp_path: Path
-) -> None:
-    add(alice, saved(tmp_path, model()), "base")
-    moved = {name: floats(7, 0, near=values) for name, values in LAYERS.items()}
-
-    add(alice, saved(tmp_path, model(**moved)), "stranger")
-
-    assert all(row.bases == () for row in rows_of(alice, "stranger").values())
-
-
 def test_a_tensor_of_another_type_or_size_is_no_base(alice: Repository, tmp_path: Path) -> None:
     add(alice, saved(tmp_path, model()), "base")
     values = LAYERS["embed"]

@@ -29,6 +29,7 @@ DAY = {
     "status": "-C here status",
     "export": "-C here export base {root}/exported",
     "fsck": "-C here fsck",
+    "gc": "-C here gc",
     "clone": "clone {root}/here there",
     "fetch": "-C there fetch",
     "pull": "-C there pull",

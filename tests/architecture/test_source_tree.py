@@ -19,6 +19,7 @@ EMPTY_ENDINGS = ("Handler", "Manager", "Tracker")
 CONFINED: dict[str, tuple[str, ...]] = {
     "cryptography": ("mgit.signing",),
     "msgpack": ("mgit.canonical",),
+    "openzl": ("mgit.codecs.entropy",),
     "ray": ("mgit.execution.ray_host",),
     "rich": ("mgit.cli",),
     "torch": ("mgit.tensors",),

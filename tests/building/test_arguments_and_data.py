@@ -82,6 +82,17 @@ def test_what_a_recipe_cannot_be_given_is_refused(alice: Maker, what: str, tmp_p
     assert not (tmp_path / "echo").exists()
 
 
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [("x" * (1 << 20), "the arguments of a recipe"), ("\x01" * 1_048_000, "a statement with .*")],
+    ids=["recipe", "statement"],
+)
+def test_arguments_that_are_too_large_are_refused(alice: Maker, text: str, what: str) -> None:
+    told = rf"^too large: {what}, [\d,]+ bytes; at most [14],\d+,\d+ can be kept$"
+
+    refused(alice, told, arguments={"needed": text})
+
+
 @pytest.mark.parametrize("recipe", ["train:nothing", "nothing:tune", "nothing", "recipes:x"])
 def test_a_recipe_that_is_not_there_is_not_found(alice: Maker, recipe: str) -> None:
     refused(alice, "no", NotFoundError, recipe=recipe)

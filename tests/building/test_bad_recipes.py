@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mgit.building import scratch
+from mgit.building import context_in, scratch
 from mgit.errors import RunError, UsageError
 from tests.building.projects import HEAD, Maker, maker, write_arrays
 from tests.cli.terminal import Terminal
@@ -173,6 +173,20 @@ return arrays
 
     runs = scratch(alice.repository)
     assert files(runs) == {}
+
+
+def test_two_runs_of_the_same_at_once_do_not_remove_each_others_folder(tmp_path: Path) -> None:
+    asked = {"work": str(tmp_path / "runs" / "action"), "data": {}, "threads": 1}
+    with context_in(asked) as first:
+        (first.checkpoints / "mark").touch()
+
+        with context_in(asked) as second:
+            seen = files(second.checkpoints)
+            (second.folder / "model").touch()
+
+        assert seen == {}
+        assert files(first.checkpoints).keys() == {"mark"}
+    assert files(tmp_path) == {}
 
 
 def test_the_command_line_exits_with_one_and_shows_one_error(tmp_path: Path) -> None:

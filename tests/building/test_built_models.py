@@ -89,7 +89,7 @@ def test_a_peer_can_read_the_source(alice: Maker, tmp_path: Path) -> None:
     built = alice.tune()
     bob = Person("bob", tmp_path).clone(str(alice.repository.folder.parent))
 
-    (source,) = sources_of(bob.history(), built.node)
+    (source,) = sources_of(Provenance(bob.history()), built.node)
     recipe = recipe_of(bob.history(), built.node)
 
     assert recipe

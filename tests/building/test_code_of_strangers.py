@@ -313,7 +313,8 @@ def test_trusted_files_do_not_vouch_for_other_files_of_the_same_meaning(scene: S
     alice = scene.repository()
     text = (scene.mallory.folder / "evil.py").read_text()
     commented = Source({"evil.py": text + "# other bytes\n"})
-    (theirs,) = sources_of(alice.history(), Selection(alice, alice.history()).one("evil"))
+    seen = Selection(alice, alice.history())
+    (theirs,) = sources_of(seen.provenance, seen.one("evil"))
     assert commented.normalised == theirs.normalised
     alice.home.trust_code(commented.verbatim, "read elsewhere")
 

@@ -1,5 +1,7 @@
 """prune, cast and average: what they compute, to the last bit."""
 
+import math
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,8 @@ import pytest
 from mgit.building import reproduce
 from mgit.errors import RunError
 from mgit.loading import load
-from tests.building.projects import Maker, maker
+from mgit.numeric import NUMPY_TYPES
+from tests.building.projects import Maker, maker, write_arrays
 
 BF16 = ml_dtypes.bfloat16
 Arrays = dict[str, np.ndarray[Any, Any]]
@@ -119,6 +122,92 @@ def test_cast_knows_other_types(alice: Maker, dtype: str) -> None:
     assert bits(alice, "result") == shown(given)
 
 
+def nearest(value: float, dtype: Any) -> float:
+    """The nearest number of a type, however large, ties to even, by exact arithmetic."""
+    digits, smallest = {BF16: (7, -126), np.float16: (10, -14)}[dtype]
+    exponent = max(math.frexp(value)[1] - 1, smallest)
+    step = Fraction(2) ** (exponent - digits)
+    return math.copysign(float(round(Fraction(value) / step) * step), value)
+
+
+def beside_the_middle(dtype: Any) -> np.ndarray[Any, Any]:
+    """Halfway between neighbours of a type, and as little beside it as float64 can tell."""
+    bits = np.random.default_rng(0).integers(0, 1 << 15, 500, np.uint16)
+    low = np.concatenate([bits, [0, 1, 2]]).astype(np.uint16).view(dtype)
+    with np.errstate(all="ignore"):
+        high = np.nextafter(low, np.array(np.inf, dtype)).astype(np.float64)
+        middle = (low.astype(np.float64) + high) / 2
+    middle = middle[np.isfinite(middle)]
+    found = np.concatenate([middle, np.nextafter(middle, 0), np.nextafter(middle, np.inf)])
+    return np.concatenate([found, -found])
+
+
+@pytest.mark.parametrize(("name", "dtype"), [("BF16", BF16), ("F16", np.float16)])
+def test_cast_rounds_once(alice: Maker, name: str, dtype: Any) -> None:
+    given = beside_the_middle(dtype)
+    alice.add("given", {"w": given})
+
+    run(alice, "cast", dtype=name)
+
+    expected = np.array([nearest(float(x), dtype) for x in given]).astype(dtype)
+    assert bits(alice, "result") == shown({"w": expected})
+
+
+@pytest.mark.parametrize("dtype", [BF16, np.float16])
+def test_average_rounds_once(alice: Maker, dtype: Any) -> None:
+    sums = beside_the_middle(dtype)
+    first = (sums / 4).astype(dtype)
+    second = 2 * sums - first.astype(np.float64)
+    alice.add("one", {"w": first})
+    alice.add("two", {"w": second})
+
+    run(alice, "average", "one=a", "two=b")
+
+    means = first.astype(np.float64) / 2 + second / 2
+    expected = np.array([nearest(float(x), dtype) for x in means]).astype(dtype)
+    assert bits(alice, "result") == shown({"w": expected})
+
+
+@pytest.mark.parametrize("dtype", ["F16", "BF16", "F64"])
+def test_cast_keeps_infinity(alice: Maker, dtype: str) -> None:
+    given = np.array([[0, -np.inf], [1, np.inf]], np.float32)
+    alice.add("given", {"mask": given})
+
+    run(alice, "cast", dtype=dtype)
+
+    assert bits(alice, "result") == shown({"mask": given.astype(NUMPY_TYPES[dtype])})
+
+
+def test_prune_keeps_infinity(alice: Maker) -> None:
+    alice.add("given", {"mask": np.array([[1, -np.inf], [2, np.inf]], np.float32)})
+
+    run(alice, "prune", fraction=0.5)
+
+    assert bits(alice, "result") == shown(
+        {"mask": np.array([[0, -np.inf], [0, np.inf]], np.float32)}
+    )
+
+
+@pytest.mark.parametrize(
+    "made",
+    [[[0, np.inf], [1, 0]], [[0, -np.inf], [np.inf, 0]], [[np.nan, -np.inf], [1, 0]]],
+    ids=["of the other sign", "where there was none", "NaN beside it"],
+)
+@pytest.mark.parametrize("as_folder", [False, True])
+def test_infinity_that_the_parent_has_not_is_refused(
+    alice: Maker, made: list[list[float]], *, as_folder: bool
+) -> None:
+    alice.add("given", {"mask": np.array([[0, -np.inf], [1, 2]], np.float32)})
+    mask = np.array(made, np.float32)
+    folder = str(write_arrays(alice.project / "made", {"mask": mask}))
+    np.save(f"{folder}/mask.npy", mask)
+    returned = repr(folder) if as_folder else f'{{"mask": np.load({folder + "/mask.npy"!r})}}'
+    alice.write(f"@mgit.recipe\ndef make(parents):\n    return {returned}\n")
+
+    with pytest.raises(RunError, match="NaN or infinity in 1 places"):
+        alice.build("result", "train:make", "given")
+
+
 def test_cast_that_overflows_is_refused(alice: Maker) -> None:
     alice.add("given", {"w": np.array([1e38, 1], np.float32)})
 
@@ -156,6 +245,17 @@ def test_average_weighs_its_parents(
 
     expected = {"w": np.full((2, 2), value, dtype), "s": np.array(value, dtype), "i": count}
     assert bits(alice, "result") == shown(expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, BF16, np.float32, np.float64])
+def test_average_of_equals_is_the_same_to_the_last_bit(alice: Maker, dtype: Any) -> None:
+    given = {"w": np.array([0.1, 0.7, -0.0, np.inf, -np.inf], dtype), "n": np.array(-0.0, dtype)}
+    for name in ("one", "two", "three"):
+        alice.add(name, given)
+
+    run(alice, "average", "one=a", "two=b", "three=c", weights={"a": 0, "b": 1, "c": 2})
+
+    assert bits(alice, "result") == shown(given)
 
 
 WEIGHTS: list[dict[str, Any]] = [

@@ -4,6 +4,7 @@ from mgit.building import Made, Results, parent_of, work_again
 from mgit.building.asking import revision_of
 from mgit.digest import Digest
 from mgit.objects import Code, Edge, EdgeKind, Level, MetaObject, Node, Recipe, digest_of
+from mgit.provenance import Provenance, tag_statement
 from mgit.repository import Repository, Step, record
 from mgit.selection import Selection
 from mgit.source import shipped
@@ -21,10 +22,11 @@ def long_family(repository: Repository, count: int) -> None:
     nodes = _models(repository, old, count)
     new = add(repository, "root", newer)
     history = repository.history()
-    parent = parent_of(repository, history, "base", new)
+    parent = parent_of(repository, history, "base", new, title="root")
+    provenance = Provenance(history)
     results = []
     for node in nodes:
-        work = work_again(repository, history, {"": node}, [parent])
+        work = work_again(repository, provenance, {"": node}, [parent])
         made = Made({"": parent.manifest}, work.environment, TIME, TIME, 60.0)
         results.append({"action": work.action.hex(), **made.told()})
     Facts(repository.home.cache_of(repository.folder) / "results").append(*results)
@@ -46,5 +48,6 @@ def _models(repository: Repository, root: Digest, count: int) -> list[Digest]:
         objects += [recipe, node]
         names[f"m{number}"] = digest_of(node)
     with repository.writing():
-        record(repository, history, Step("many", names, objects))
+        said = [tag_statement(name, node, "mine") for name, node in names.items()]
+        record(repository, history, Step("many", names, objects, said))
     return list(names.values())

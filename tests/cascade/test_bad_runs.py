@@ -14,6 +14,7 @@ from mgit.cascade import Opaque
 from mgit.cascade.outcomes import Cascade
 from mgit.cascade.running import Means, run_cascade
 from mgit.errors import ConflictError, MachineError, UsageError
+from mgit.provenance import Provenance
 from mgit.repository import Repository
 from mgit.store.files import locked
 from tests.cascade.workshop import Workshop, reason, states, workshop
@@ -210,9 +211,9 @@ def trust_all(theirs: Repository, ours: Repository) -> None:
     """Trusts whatever code the other one trusts."""
     from mgit.building.again import sources_of
 
-    history = theirs.history()
-    for node in history.nodes:
-        for source in sources_of(history, node):
+    said = Provenance(theirs.history())
+    for node in said.history.nodes:
+        for source in sources_of(said, node):
             ours.home.trust_code(source.verbatim, "read")
 
 

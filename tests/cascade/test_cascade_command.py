@@ -214,6 +214,32 @@ def test_a_journal_that_was_torn_is_one_of_a_run_that_was_cut_off(
     assert "cut off" in alice.does("cascade log").out
 
 
+def test_a_run_that_is_cut_off_after_its_publication_has_published(
+    alice: Terminal, shop: Workshop
+) -> None:
+    shop.mood("a", "raises")
+    ran = run(alice, "--json").document["run"]
+    events = shop.repository.folder / "cascade" / ran / "events.jsonl"
+    lines = events.read_bytes().splitlines(keepends=True)
+    events.write_bytes(b"".join(lines[:-1]))
+
+    assert "cut off, or still running; published: other;" in alice.does("cascade show").out
+    assert alice.does("cascade show --json").document["published"] == ["other"]
+    assert "cut off; published: other" in alice.does("cascade log").out
+
+
+def test_a_run_that_is_cut_off_before_has_published_nothing(
+    alice: Terminal, shop: Workshop
+) -> None:
+    shop.mood("a", "raises")
+    first = run(alice, "--publish none --json").document["run"]
+    events = shop.repository.folder / "cascade" / first / "events.jsonl"
+    events.write_bytes(events.read_bytes()[:-20])
+    run(alice)
+
+    assert "published: nothing;" in alice.does(f"cascade show {first}").out
+
+
 def test_a_run_that_never_was_is_not_shown(alice: Terminal) -> None:
     assert alice.run("cascade show").exit_code == 4
     assert alice.run("cascade show 19990101").exit_code == 4

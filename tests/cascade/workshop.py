@@ -77,12 +77,15 @@ def constant(parents, *, place, called):
 
 
 @mgit.recipe
-def pair(parents, *, place, called):
+def pair(parents, *, place, called, apart=1):
     mood = noted(place, called)
     tensors = behave(mood, parents["base"].arrays(), place)
-    return {output: {n: t + by for n, t in tensors.items()} for output, by in (("a", 1), ("b", 2))}
+    added = {"a": 1, "b": 1 + apart}
+    return {output: {n: t + by for n, t in tensors.items()} for output, by in added.items()}
 """
 CHECK = """
+import os
+import signal
 from pathlib import Path
 
 
@@ -90,8 +93,17 @@ from pathlib import Path
 def score(model, *, place, trouble=""):
     with open(place + "/checked", "a") as file:
         file.write("check\\n")
-    if Path(place, "moods", "score").exists():
-        raise ValueError("cannot measure")
+    file = Path(place, "moods", "score")
+    mood = file.read_text() if file.exists() else ""
+    if mood.startswith("once "):
+        file.unlink()
+    match mood.removeprefix("once "):
+        case "is killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "has no memory":
+            raise MemoryError("the whole of it")
+        case "raises":
+            raise ValueError("cannot measure")
     return {"score": float(model.arrays()["first"][0] < 100)}
 """
 
@@ -110,8 +122,8 @@ class Workshop(Maker):
         arguments = {"place": str(self.place), "called": name, **more}
         return self.build(name, f"train:{recipe}", *parents, arguments=arguments).node
 
-    def pair(self, first: str, second: str) -> None:
-        arguments = {"place": str(self.place), "called": "pair"}
+    def pair(self, first: str, second: str, **more: Any) -> None:
+        arguments = {"place": str(self.place), "called": "pair", **more}
         self.build({"a": first, "b": second}, "train:pair", arguments=arguments)
 
     def new(self, name: str = "base", first: float = 8.0, note: str = "") -> Digest:

@@ -3,6 +3,7 @@
 base: alone, and its check is called wrong; another check of it, answers, goes well
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,13 @@ import pytest
 from mgit.checks import State
 from mgit.checks.registering import registered
 from mgit.checks.running import run_checks
+from mgit.digest import Digest
+from mgit.editing import undo
 from mgit.errors import NotFoundError
-from mgit.objects import SCORES, TEST_RESULT, Check
-from mgit.repository import Home, Repository
+from mgit.objects import SCORES, TEST_RESULT, Check, Edge, EdgeKind, digest_of
+from mgit.provenance import result_statement
+from mgit.repository import Home, Repository, Step, record
+from mgit.viewing import show
 from tests.checks.desk import ANSWERS, BAD, Desk, desk
 
 WRONG = (
@@ -128,7 +133,44 @@ def test_a_model_that_is_not_here_is_told(alice: Desk, tmp_path: Path) -> None:
     (row,) = run_checks(fresh, executor="inline").rows
 
     assert row.blocks
-    assert row.state in {State.ABSENT, State.ERRORED}
+    assert row.state is State.ABSENT
+    assert row.sentences[0] == "the weights of base are not here, or damaged"
+    assert alice.claims("base", TEST_RESULT) == []  # nothing was found out
+
+
+def test_data_that_are_not_here_are_no_result(alice: Desk) -> None:
+    questions = alice.project / "questions.txt"
+    questions.write_text("why")
+    alice.write(WRONG.format(body="raise ValueError").replace("(model)", "(model, context)"))
+    alice.register("tasks:wrong", arguments={}, data={"questions": questions})
+    questions.unlink()
+
+    row = alice.row(only=["wrong"])
+
+    assert (row.state, row.blocks) == (State.ABSENT, True)
+    assert "questions" in row.sentences[0]
+    assert alice.claims("base", TEST_RESULT) == []
+
+
+@pytest.mark.parametrize("gate", ['no_worse_than("previous", "accuracy")', "max_negative_flips(0)"])
+def test_a_previous_version_that_is_not_here_is_not_as_if_there_were_none(
+    alice: Desk, gate: str
+) -> None:
+    gone = Digest.of(b"gone")
+    node = alice.repository.history().nodes[alice.node("base")]
+    newer = replace(node, edges=frozenset({Edge(EdgeKind.VERSION, gone)}))
+    with alice.repository.writing():
+        step = Step("add", {"base": digest_of(newer)}, [newer])
+        record(alice.repository, alice.repository.history(), step)
+    alice.register(gates=[gate])
+
+    row = alice.row()
+
+    assert (row.state, row.blocks) == (State.ABSENT, True)
+    assert row.sentences == (
+        f"{gone.short} is not here",
+        f"mgit fetch, or: mgit backfill {gone.short}",
+    )
 
 
 def test_a_check_that_is_unknown_is_told(alice: Desk) -> None:
@@ -190,6 +232,51 @@ def test_another_gate_signs_another_result_and_not_the_scores_again(alice: Desk)
 
     assert len(alice.claims("base", SCORES)) == 1
     assert len(alice.claims("base", TEST_RESULT)) == 2
+
+
+def shown_tests(alice: Desk) -> list[str]:
+    statements = show(alice.repository, "base").statements
+    return [statement.text for statement in statements if statement.kind == "test"]
+
+
+def test_of_the_results_of_a_check_the_newest_is_shown(alice: Desk) -> None:
+    flag = alice.project / "flag"
+    registered_wrong(alice, f'import os; os.stat({str(flag)!r}); return {{"loss": 1.0}}')
+
+    alice.test()
+    first = shown_tests(alice)
+    flag.touch()
+    alice.test()
+
+    assert sorted(first) == ["answers: passed", "wrong: failed"]
+    assert sorted(shown_tests(alice)) == ["answers: passed", "wrong: passed"]
+
+
+def test_a_result_that_comes_back_is_the_newest_again(alice: Desk) -> None:
+    alice.test()
+    (passed,) = alice.claims("base", TEST_RESULT)
+    told = []
+    for result in ("FAILED", "PASSED", "FAILED"):
+        said = result_statement("base", alice.node("base"), {**passed.predicate, "result": result})
+        with alice.repository.writing():
+            record(alice.repository, alice.repository.history(), Step("test", statements=[said]))
+        told += shown_tests(alice)
+
+    alice.test()
+
+    assert told == ["answers: failed", "answers: passed", "answers: failed"]
+    assert shown_tests(alice) == ["answers: passed"]
+
+
+def test_a_result_that_was_undone_is_claimed_again(alice: Desk) -> None:
+    alice.test()
+    undo(alice.repository)
+    undone = shown_tests(alice)
+
+    alice.test()
+
+    assert undone == []
+    assert shown_tests(alice) == ["answers: passed"]
 
 
 def test_a_twin_of_a_tested_model_gets_claims_of_its_own(alice: Desk) -> None:

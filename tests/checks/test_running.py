@@ -14,6 +14,7 @@ from mgit.checks.known import scores_fact
 from mgit.checks.registering import registered
 from mgit.checks.running import run_checks
 from mgit.objects import SCORES, TEST_RESULT, Node, Ref, Statement, Subject, digest_of
+from mgit.provenance import Provenance
 from mgit.repository import Repository, Step, record
 from tests.checks.desk import ANSWERS, BAD, GOOD, WORSE, Desk, desk, joined
 from tests.family import trusted
@@ -223,8 +224,10 @@ def test_who_tests_signs_once_with_their_own_key_too(tmp_path: Path) -> None:
 
     assert (alice.entries(), bob.entries()) == (before, before)
     history = alice.repository.history()
-    (result,) = alice.claims("base", TEST_RESULT)
-    assert history.signers(digest_of(result.payload())) == {alice.person.key, bob.person.key}
+    claims = Provenance(history).about(alice.node("base"), TEST_RESULT)
+    assert sorted(claim.key for claim in claims) == sorted([alice.person.key, bob.person.key])
+    (scores,) = alice.claims("base", SCORES)
+    assert history.signers(digest_of(scores.payload())) == {alice.person.key, bob.person.key}
 
 
 def claim(at: Desk, *statements: Statement) -> None:

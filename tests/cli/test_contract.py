@@ -47,6 +47,8 @@ DAY = (
     ("resolve", "resolve law --pick base"),
     ("verify", "verify base"),
     ("fsck", "fsck"),
+    ("gc", "gc"),
+    ("repack", "repack --grace 0"),
     ("whoami", "whoami"),
     ("key new", "key new --as spare"),
     ("key list", "key list"),

@@ -10,7 +10,7 @@ from textwrap import dedent
 
 import pytest
 
-from tests.cli.terminal import Terminal
+from tests.cli.terminal import TENSORS, Terminal
 
 
 @pytest.fixture
@@ -193,9 +193,22 @@ def test_stats_is_a_table_with_a_total(family: Terminal) -> None:
     lines = family.does("stats").out.splitlines()
 
     assert re.split("  +", lines[0]) == [
-        *("NAME", "RAW", "STORED", "SHARED", "RATIO", "STORED AS", "DEEPEST")
+        *("NAME", "RAW", "ADDS", "SHARED", "RATIO", "STORED AS", "RESTS ON", "DEEPEST")
     ]
-    assert lines[-1].startswith("4.1 kB of models, ")
+    assert lines[-2].startswith("4.1 kB of models, ")
+    assert re.match(r"\d+ packs, ", lines[-1])
+
+
+def test_stats_of_a_selection_compares_with_what_it_takes(family: Terminal) -> None:
+    sizes = family.does("stats qa --json").document
+
+    (model,) = sizes["models"]
+    assert sizes["raw_bytes"] == model["raw_bytes"]
+    assert sizes["stored_bytes"] == model["stored_bytes"]
+    assert model["own_bytes"] + model["shared_bytes"] == model["stored_bytes"]
+    assert model["rests_on"] == ["base"]
+    assert sizes["resting_bytes"] > 0
+    assert "of others" in family.does("stats qa").out
 
 
 def test_export_writes_the_same_bytes(family: Terminal) -> None:
@@ -207,6 +220,28 @@ def test_export_writes_the_same_bytes(family: Terminal) -> None:
     assert {p.name: p.read_bytes() for p in written.iterdir()} == {
         p.name: p.read_bytes() for p in added.iterdir()
     }
+
+
+def test_export_of_some_tensors_writes_one_file(family: Terminal) -> None:
+    tensor = TENSORS[0]
+
+    ran = family.does(f"export legal some --tensor {tensor[:-1]}*")
+
+    written = family.folder / "some"
+    assert ran.text == f"legal  aaaaaaaaaaaa  written to {written}\n"
+    assert [path.name for path in written.iterdir()] == ["model.safetensors"]
+    assert tensor.encode() in (written / "model.safetensors").read_bytes()
+    refused = family.run("export legal none --tensor nothing.*")
+    assert refused.exit_code == 4
+    assert "has no tensor" in refused.err
+
+
+def test_export_may_link_to_the_cache(family: Terminal) -> None:
+    for folder in ("one", "two"):
+        family.does(f"export legal {folder} --link")
+
+    one, two = (family.folder / folder / "model.safetensors" for folder in ("one", "two"))
+    assert one.samefile(two)
 
 
 def test_small_edits_say_what_they_did(family: Terminal) -> None:

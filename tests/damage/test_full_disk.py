@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 import pytest
 
-from mgit import editing, repair, sync
+from mgit import editing, loading, repair, sync
 from mgit.adding import add, export
 from mgit.errors import MachineError, MgitError
 from mgit.repository import Repository
@@ -136,8 +136,16 @@ def test_a_checkpoint_that_is_larger_than_the_disk_is_told(tmp_path: Path) -> No
         assert add(repository, saved(tmp_path, 1 << 20, seed=2), "m").is_new
 
 
-def test_an_export_to_a_full_disk_leaves_nothing_behind(alice: Repository, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_cached", [False, True])
+def test_an_export_to_a_full_disk_leaves_nothing_behind(
+    alice: Repository,
+    tmp_path: Path,
+    is_cached: bool,  # noqa: FBT001
+) -> None:
     add(alice, saved(tmp_path, 2 << 20), "m")
+    if is_cached:
+        with loading.load(alice, "m") as model:
+            model.folder()
     with disk(tmp_path / "disk", "size=1m") as room:
         with pytest.raises(MachineError):
             export(alice, "m", room / "out")

@@ -13,11 +13,11 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from mgit.canonical import Value
-from mgit.codecs import FAST, PLANES, RAW, Codec, fast, planes
+from mgit.codecs import FAST, PLANES, PLANES_X, RAW, RCB, RCB_X, Codec, fast, planes, rcb
+from mgit.codecs.form import Form
 from mgit.digest import Digest
 from mgit.objects import (
     CHUNK,
-    DTYPES,
     NOTE,
     Check,
     Code,
@@ -65,6 +65,7 @@ class Chunk:
     codec: Codec
     raw: bytes
     base: str | None = None
+    row: int = 1
 
     @property
     def digest(self) -> Digest:
@@ -92,9 +93,25 @@ CHUNKS = {
     "fast-I64": Chunk("I64", FAST, floats("Q", [2**64 - i for i in range(1, 65)]), "planes-I64"),
 }
 
+# Every third row of 64 moves by far more than the others; one octet in eight is 1, others 0.
+ROWS = [0x3F800000 + 977 * i for i in range(64 * 12)]
+MOVED = [bits - (i * i % 4099 << 8 if i // 64 % 3 == 0 else i % 3) for i, bits in enumerate(ROWS)]
+NOISE = b"".join(Digest.of(i.to_bytes(2, "little")) for i in range(1040))  # more than a piece
+SELDOM = [int(octet < 32) for octet in NOISE]
+LATER_CHUNKS = {
+    "planes-rows": Chunk("F32", PLANES, floats("I", ROWS)),
+    "rcb-F32": Chunk("F32", RCB, floats("I", [bits ^ 1 << 31 for bits in F32]), "planes-F32"),
+    "rcb-BF16": Chunk("BF16", RCB, floats("H", [*BF16[1:], 0x4000]), "planes-BF16"),
+    "rcb-I64": Chunk("I64", RCB, floats("Q", [2**63 - i for i in range(64)]), "planes-I64"),
+    "rcb-rows": Chunk("F32", RCB, floats("I", MOVED), "planes-rows", 64),
+    "planes-x": Chunk("U8", PLANES_X, bytes(SELDOM)),
+    "rcb-x": Chunk("U8", RCB_X, bytes(4 - 2 * each for each in SELDOM), "planes-x"),
+}
+EVERY_CHUNK = CHUNKS | LATER_CHUNKS
+
 
 def ids(*names: str) -> tuple[Digest, ...]:
-    return tuple(CHUNKS[name].digest for name in names)
+    return tuple(EVERY_CHUNK[name].digest for name in names)
 
 
 WEIGHTS = Weights(
@@ -183,12 +200,27 @@ LATER: dict[str, MetaObject] = {"recipe": RECIPE, "check": CHECK}
 SUMMARY: Value = {"chunks": ((digest_of(MANIFEST), (Digest.of(b"a pack"),)),)}
 
 
+def bases_of(chunk: Chunk) -> list[bytes]:
+    return [EVERY_CHUNK[chunk.base].raw] if chunk.base else []
+
+
 def body_of(chunk: Chunk) -> bytes:
     """Returns a stored body of a chunk; another zstd may give another one."""
-    dtype = DTYPES[chunk.dtype]
-    if chunk.base is not None:
-        return fast.encode(chunk.raw, CHUNKS[chunk.base].raw, dtype)
-    return planes.encode(chunk.raw, dtype) if chunk.codec is PLANES else chunk.raw
+    form, base = Form(chunk.dtype, chunk.row), b"".join(bases_of(chunk))
+    is_coded = chunk.codec in {PLANES_X, RCB_X}
+    if chunk.codec is FAST:
+        return fast.encode(chunk.raw, base, form)
+    if chunk.codec in {RCB, RCB_X}:
+        return rcb.encode(chunk.raw, base, form, entropy_coded=is_coded)
+    if chunk.codec in {PLANES, PLANES_X}:
+        return planes.encode(chunk.raw, form, entropy_coded=is_coded)
+    return chunk.raw
+
+
+def golden_body(name: str) -> bytes:
+    """Returns a body as it was stored once, or, of what came later, as it is stored today."""
+    path = GOLDEN / "bodies" / name
+    return path.read_bytes() if path.exists() else body_of(EVERY_CHUNK[name])
 
 
 def add_all(writer: PackWriter, objects: dict[str, MetaObject]) -> None:
@@ -197,8 +229,8 @@ def add_all(writer: PackWriter, objects: dict[str, MetaObject]) -> None:
         writer.add(Ref(obj.kind, Digest.of(data)), data, raw_bytes=len(data))
 
 
-def add_all_chunks(writer: PackWriter, bodies: dict[str, bytes]) -> None:
-    for name, chunk in CHUNKS.items():
+def add_all_chunks(writer: PackWriter, chunks: dict[str, Chunk], bodies: dict[str, bytes]) -> None:
+    for name, chunk in chunks.items():
         bases = ids(chunk.base) if chunk.base else ()
         number, size = chunk.codec.number, len(chunk.raw)
         writer.add(
@@ -207,8 +239,8 @@ def add_all_chunks(writer: PackWriter, bodies: dict[str, bytes]) -> None:
 
 
 def main() -> None:
+    bodies = {name: golden_body(name) for name in EVERY_CHUNK}
     shutil.rmtree(GOLDEN, ignore_errors=True)
-    bodies = {name: body_of(chunk) for name, chunk in CHUNKS.items()}
     for folder, contents in (
         ("objects", {name: encode(obj) for name, obj in (OBJECTS | LATER).items()}),
         ("bodies", bodies),
@@ -222,10 +254,13 @@ def main() -> None:
     with PackWriter(PackKind.META, GOLDEN / "packs") as later:
         add_all(later, LATER)
         later.finish()
-    with PackWriter(PackKind.CHUNKS, GOLDEN / "packs") as chunks:
-        add_all_chunks(chunks, bodies)
-        chunks.finish()
-    for pack in (*meta.finished, *later.finished, *chunks.finished):
+    finished = [*meta.finished, *later.finished]
+    for chunks in (CHUNKS, LATER_CHUNKS):
+        with PackWriter(PackKind.CHUNKS, GOLDEN / "packs") as writer:
+            add_all_chunks(writer, chunks, bodies)
+            writer.finish()
+        finished += writer.finished
+    for pack in finished:
         pack.path.rename(GOLDEN / "packs" / f"{pack.pack.hex()}.{pack.index.kind.value}")
         pack.file.close()
 

@@ -10,7 +10,8 @@ import pytest
 
 from mgit import canonical
 from mgit.checkpoint import scanning
-from mgit.codecs import CODECS, fast, planes
+from mgit.codecs import CODECS, PLANES_X, RCB, fast, planes, rcb
+from mgit.codecs.form import Form
 from mgit.digest import Digest
 from mgit.errors import FormatError
 from mgit.objects import (
@@ -42,13 +43,13 @@ from mgit.store import format as packs
 DOCUMENT = (Path(packs.__file__).parent / "FORMAT.md").read_text(encoding="utf-8")
 BLOCKS = {
     name: text.splitlines()
-    for name, text in re.findall(r"(?s)```vectors (\w+)\n(.*?)```", DOCUMENT)
+    for name, text in re.findall(r"(?s)```vectors ([\w-]+)\n(.*?)```", DOCUMENT)
 }
 
 
 def vectors(name: str) -> list[list[str]]:
     """The lines of a block, each cut at its last columns of ``|``."""
-    width = {"planes": 2, "fast": 3, "forms": 3}.get(name, 1)
+    width = {"planes": 2, "planes-x": 2, "fast": 3, "rcb": 3, "forms": 3}.get(name, 1)
     return [[part.strip() for part in line.rsplit("|", width)] for line in BLOCKS[name]]
 
 
@@ -160,7 +161,7 @@ def test_codec_1_has_the_vectors_in_the_document(dtype: str, raw: str, body: str
 
     assert planes.decode(stored, (), len(content)) == content
     if b"\x28\xb5\x2f\xfd" not in stored:  # zstd may pack otherwise
-        assert planes.encode(content, DTYPES[dtype]) == stored
+        assert planes.encode(content, Form(dtype)) == stored
 
 
 @pytest.mark.parametrize(("dtype", "base", "raw", "body"), vectors("fast"))
@@ -170,11 +171,29 @@ def test_codec_2_has_the_vectors_in_the_document(
     parent, content, stored = bytes.fromhex(base), bytes.fromhex(raw), bytes.fromhex(body)
 
     assert fast.decode(stored, [parent], len(content)) == content
-    assert fast.encode(content, parent, DTYPES[dtype]) == stored
+    assert fast.encode(content, parent, Form(dtype)) == stored
+
+
+@pytest.mark.parametrize(("dtype", "base", "raw", "body"), vectors("rcb"))
+def test_codec_3_has_the_vectors_in_the_document(
+    dtype: str, base: str, raw: str, body: str
+) -> None:
+    parent, content, stored = bytes.fromhex(base), bytes.fromhex(raw), bytes.fromhex(body)
+
+    assert RCB.decode(stored, [parent], len(content)) == content
+    assert rcb.encode(content, parent, Form(dtype)) == stored
+
+
+@pytest.mark.parametrize(("dtype", "raw", "body"), vectors("planes-x"))
+def test_codec_9_has_the_vectors_in_the_document(dtype: str, raw: str, body: str) -> None:
+    content, stored = bytes.fromhex(raw), bytes.fromhex(body)
+
+    assert PLANES_X.decode(stored, (), len(content)) == content
+    assert planes.encode(content, Form(dtype), entropy_coded=True) == stored
 
 
 def test_every_codec_has_its_page() -> None:
-    pages = re.findall(r"(?m)^### Codec (\d+), (\w+)$", DOCUMENT)
+    pages = re.findall(r"(?m)^### Codec (\d+), ([\w-]+)$", DOCUMENT)
 
     assert pages == [(str(number), codec.name) for number, codec in CODECS.items()]
 

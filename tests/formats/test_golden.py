@@ -15,12 +15,16 @@ from mgit.store import PackIndex, PackWriter, Store
 from tests.formats.make_golden import (
     CHUNKS,
     ENTRY,
+    EVERY_CHUNK,
     GOLDEN,
     KEY,
     LATER,
+    LATER_CHUNKS,
     OBJECTS,
     SUMMARY,
+    Chunk,
     add_all,
+    bases_of,
     body_of,
 )
 
@@ -40,7 +44,7 @@ def golden_store(tmp_path: Path) -> Store:
 
 def test_there_is_a_golden_file_for_everything() -> None:
     assert {path.name for path in (GOLDEN / "objects").iterdir()} == EVERY_OBJECT.keys()
-    assert {path.name for path in (GOLDEN / "bodies").iterdir()} == CHUNKS.keys()
+    assert {path.name for path in (GOLDEN / "bodies").iterdir()} == EVERY_CHUNK.keys()
 
 
 @pytest.mark.parametrize("name", EVERY_OBJECT)
@@ -72,30 +76,28 @@ def test_an_old_signature_still_holds() -> None:
     assert KEY.sign(ENTRY.payload()) == signature
 
 
-@pytest.mark.parametrize("name", CHUNKS)
+@pytest.mark.parametrize("name", EVERY_CHUNK)
 def test_an_old_body_decodes_to_the_same_chunk(name: str) -> None:
-    chunk = CHUNKS[name]
-    bases = [CHUNKS[chunk.base].raw] if chunk.base else []
+    chunk = EVERY_CHUNK[name]
 
-    assert chunk.codec.decode(golden("bodies", name), bases, len(chunk.raw)) == chunk.raw
+    assert chunk.codec.decode(golden("bodies", name), bases_of(chunk), len(chunk.raw)) == chunk.raw
 
 
-@pytest.mark.parametrize("name", CHUNKS)
+@pytest.mark.parametrize("name", EVERY_CHUNK)
 def test_a_body_written_today_decodes_to_the_same_chunk(name: str) -> None:
-    chunk = CHUNKS[name]
-    bases = [CHUNKS[chunk.base].raw] if chunk.base else []
+    chunk = EVERY_CHUNK[name]
 
-    assert chunk.codec.decode(body_of(chunk), bases, len(chunk.raw)) == chunk.raw
+    assert chunk.codec.decode(body_of(chunk), bases_of(chunk), len(chunk.raw)) == chunk.raw
 
 
 def test_the_old_packs_give_every_object_and_chunk(tmp_path: Path) -> None:
     store = golden_store(tmp_path)
 
     found = {name: decode(store.reader.object(_ref(name))) for name in EVERY_OBJECT}
-    chunks = {name: store.reader.chunk(chunk.digest) for name, chunk in CHUNKS.items()}
+    chunks = {name: store.reader.chunk(chunk.digest) for name, chunk in EVERY_CHUNK.items()}
 
     assert found == EVERY_OBJECT
-    assert chunks == {name: chunk.raw for name, chunk in CHUNKS.items()}
+    assert chunks == {name: chunk.raw for name, chunk in EVERY_CHUNK.items()}
     assert store.unready == {}
 
 
@@ -104,19 +106,16 @@ def test_the_rows_of_the_old_packs_are_as_they_were(tmp_path: Path) -> None:
     old, later = sorted(
         (index for index in indexes if index.kind is PackKind.META), key=len, reverse=True
     )
-    (chunks,) = (index for index in indexes if index.kind is PackKind.CHUNKS)
+    chunks, later_chunks = (
+        next(index for index in indexes if Ref(CHUNK, made[name].digest) in set(refs(index)))
+        for made, name in ((CHUNKS, "raw"), (LATER_CHUNKS, "rcb-F32"))
+    )
 
     assert rows(old) == [(_ref(name), 0, ()) for name in OBJECTS]
     assert rows(later) == [(_ref(name), 0, ()) for name in LATER]
     assert (old.summary(), later.summary(), chunks.summary()) == (SUMMARY, {}, {})
-    assert rows(chunks) == [
-        (
-            Ref(CHUNK, chunk.digest),
-            chunk.codec.number,
-            (CHUNKS[chunk.base].digest,) if chunk.base else (),
-        )
-        for chunk in CHUNKS.values()
-    ]
+    assert rows(chunks) == [as_row(chunk) for chunk in CHUNKS.values()]
+    assert rows(later_chunks) == [as_row(chunk) for chunk in LATER_CHUNKS.values()]
 
 
 @pytest.mark.parametrize(
@@ -131,6 +130,15 @@ def test_a_metadata_pack_is_written_as_it_was(
 
         with pack.file:
             assert pack.path.read_bytes() == golden("packs", f"{pack.pack.hex()}.meta")
+
+
+def as_row(chunk: Chunk) -> tuple[Ref, int, tuple[Digest, ...]]:
+    bases = (EVERY_CHUNK[chunk.base].digest,) if chunk.base else ()
+    return Ref(CHUNK, chunk.digest), chunk.codec.number, bases
+
+
+def refs(index: PackIndex) -> list[Ref]:
+    return [row.ref for row in index.rows()]
 
 
 def rows(index: PackIndex) -> list[tuple[Ref, int, tuple[Digest, ...]]]:

@@ -15,7 +15,7 @@ from mgit.editing import init
 from mgit.objects import CHUNK, Manifest
 from mgit.repository import Home, Repository
 from tests.formats import reader
-from tests.formats.make_golden import CHUNKS, GOLDEN, LATER, OBJECTS
+from tests.formats.make_golden import CHUNKS, EVERY_CHUNK, GOLDEN, LATER, OBJECTS
 
 SOURCE = Path(reader.__file__).read_text(encoding="utf-8")
 
@@ -77,12 +77,12 @@ def test_it_reads_the_golden_packs() -> None:
     found = {name: reader.read(held, CHUNK, chunk.digest) for name, chunk in standalone.items()}
 
     assert found == {name: chunk.raw for name, chunk in standalone.items()}
-    assert sum(len(pack.rows) for pack in held) == len(CHUNKS) + len(OBJECTS) + len(LATER)
+    assert sum(len(pack.rows) for pack in held) == len(EVERY_CHUNK) + len(OBJECTS) + len(LATER)
 
 
 def test_it_notices_a_changed_byte_of_a_pack(tmp_path: Path) -> None:
     (tmp_path / "packs").mkdir()
-    (original,) = (GOLDEN / "packs").glob("*.chunks")
+    original = min((GOLDEN / "packs").glob("*.chunks"))
     for at in (0, 1344, -1400, -49, -48, -10, -1):
         content = bytearray(original.read_bytes())
         content[at] ^= 1

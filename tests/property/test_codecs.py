@@ -11,11 +11,13 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mgit.codecs import CODECS, FAST, PLANES, codec, fast, planes
+from mgit.codecs import CODECS, FAST, PLANES, PLANES_X, RCB, RCB_X, codec, fast, planes, rcb
+from mgit.codecs.form import Form
 from mgit.codecs.lanes import BLOCK
 from mgit.digest import Digest
 from mgit.errors import FormatError, UnknownCodecError
 from mgit.objects import DTYPES, DType
+from tests.codecs.stored import derivations
 
 # The bits that floats find hard: NaNs with payloads, infinities, zeros, subnormals, the largest.
 HARD = {
@@ -42,6 +44,16 @@ def streamed(size: int, seed: bytes) -> bytes:
     return b"".join(blocks)[:size]
 
 
+def every_way_back(raw: bytes, base: bytes, form: Form) -> Iterator[bytes]:
+    """Yields ``raw`` as each codec gives it back."""
+    for entropy_coded, alone, changed in ((False, PLANES, RCB), (True, PLANES_X, RCB_X)):
+        body = planes.encode(raw, form, entropy_coded=entropy_coded)
+        yield alone.decode(body, (), len(raw))
+        body = rcb.encode(raw, base, form, entropy_coded=entropy_coded)
+        yield changed.decode(body, [base], len(raw))
+    yield FAST.decode(fast.encode(raw, base, form), [base], len(raw))
+
+
 @ALL_TYPES
 @given(data=st.data())
 @settings(max_examples=settings().max_examples // 5)
@@ -49,11 +61,9 @@ def test_a_chunk_comes_back_bit_for_bit(name: str, data: st.DataObject) -> None:
     dtype = DTYPES[name]
     raw = data.draw(lanes_of(dtype))
     base = data.draw(st.just(raw) | lanes_of(dtype, len(raw) // dtype.lane))
+    row = data.draw(st.sampled_from([1, 3, 64]))
 
-    alone, changed = planes.encode(raw, dtype), fast.encode(raw, base, dtype)
-
-    assert PLANES.decode(alone, (), len(raw)) == raw
-    assert FAST.decode(changed, [base], len(raw)) == raw
+    assert set(every_way_back(raw, base, Form(name, row))) == {raw}
 
 
 @ALL_TYPES
@@ -64,18 +74,16 @@ def test_every_pair_of_hard_values_comes_back(name: str) -> None:
     raw = struct.pack(form, *(child for child in hard for _ in hard))
     base = struct.pack(form, *(parent for _ in hard for parent in hard))
 
-    assert FAST.decode(fast.encode(raw, base, dtype), [base], len(raw)) == raw
-    assert PLANES.decode(planes.encode(raw, dtype), (), len(raw)) == raw
+    assert set(every_way_back(raw, base, Form(name))) == {raw}
 
 
-@pytest.mark.parametrize("name", ["F8_E4M3", "BF16", "F32", "I64"])
-@pytest.mark.parametrize("count", [BLOCK, BLOCK + 3])
+@pytest.mark.parametrize("name", ["F8_E4M3", "BF16", "F32", "C64", "I64"])
+@pytest.mark.parametrize("count", [BLOCK, BLOCK + 3, 3 * BLOCK])
 def test_a_chunk_longer_than_a_block_comes_back(name: str, count: int) -> None:
-    dtype = DTYPES[name]
-    raw, base = (streamed(count * dtype.lane, seed) for seed in (b"child", b"base"))
+    size = count * DTYPES[name].lane
+    raw, base = (streamed(size, seed) for seed in (b"child", b"base"))
 
-    assert FAST.decode(fast.encode(raw, base, dtype), [base], len(raw)) == raw
-    assert PLANES.decode(planes.encode(raw, dtype), (), len(raw)) == raw
+    assert set(every_way_back(raw, base, Form(name))) == {raw}
 
 
 @pytest.mark.slow
@@ -84,7 +92,7 @@ def test_all_pairs_of_bytes_come_back() -> None:
     raw, base = values * 256, b"".join(bytes([value]) * 256 for value in values)
 
     for name in ("U8", "F8_E5M2"):
-        body = fast.encode(raw, base, DTYPES[name])
+        body = fast.encode(raw, base, Form(name))
 
         assert FAST.decode(body, [base], len(raw)) == raw
 
@@ -92,13 +100,13 @@ def test_all_pairs_of_bytes_come_back() -> None:
 def test_the_same_chunk_is_a_difference_of_nothing() -> None:
     raw = streamed(64 << 10, b"same")
 
-    assert len(fast.encode(raw, raw, DTYPES["F32"])) < 200
+    assert len(fast.encode(raw, raw, F32)) < 200
 
 
 def test_a_small_step_costs_the_same_on_both_sides_of_nought() -> None:
     smallest, minus_smallest = struct.pack("<I", 1), struct.pack("<I", 0x80000001)
 
-    body = fast.encode(minus_smallest * 1000, smallest * 1000, DTYPES["F32"])
+    body = fast.encode(minus_smallest * 1000, smallest * 1000, F32)
 
     assert len(body) < 120  # four times the same plane, of -3 in each lane
 
@@ -111,11 +119,16 @@ def test_a_number_without_a_codec_is_told_apart_from_damage() -> None:
 
 RAW = streamed(512, b"raw")
 BASE = streamed(512, b"base")
-F32 = DTYPES["F32"]
+SKEWED = bytes(min(octet // 40, 3) for octet in RAW)  # what the entropy coder is best at
+F32 = Form("F32")
 STORED: dict[int, tuple[bytes, Sequence[bytes]]] = {
     0: (RAW, ()),
     1: (planes.encode(bytes(256) + RAW[:256], F32), ()),
     2: (fast.encode(BASE[:256] + RAW[:256], BASE, F32), [BASE]),
+    3: (rcb.encode(BASE[:256] + RAW[:256], BASE, F32), [BASE]),
+    9: (planes.encode(SKEWED, Form("U8"), entropy_coded=True), ()),
+    10: (rcb.encode(SKEWED, bytes(512), Form("U8"), entropy_coded=True), [bytes(512)]),
+    **derivations(BASE),
 }
 ALL_CODECS = pytest.mark.parametrize("number", CODECS)
 
@@ -228,11 +241,14 @@ def in_little_time_and_memory() -> Iterator[None]:
     assert used_s < 1
 
 
-@pytest.mark.parametrize("number", [PLANES.number, FAST.number])
+UNSORTED = {RCB.number: bytes(10), RCB_X.number: bytes(10)}  # what comes before the planes
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 9, 10])
 @pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
 def test_a_bomb_is_refused_in_little_time_and_memory(number: int, bomb: bytes) -> None:
     header = struct.pack("<BBBIBIBIBI", 4, 1, 1, len(bomb), 0, 128, 0, 128, 0, 128)
-    body = header + bomb + bytes(3 * 128)
+    body = UNSORTED.get(number, b"") + header + bomb + bytes(3 * 128)
     _, bases = STORED[number]
 
     with in_little_time_and_memory(), pytest.raises(FormatError):

@@ -1,5 +1,6 @@
 """What a definition says of a recipe or check, without running it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -249,7 +250,7 @@ def test_text_of_a_stranger_cannot_break_the_reader(text: str) -> None:
 
 
 @pytest.fixture
-def own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A folder that stands for the installed mgit."""
     monkeypatch.setattr(description, "_MGIT", tmp_path / "mgit")
     (tmp_path / "mgit" / "recipes").mkdir(parents=True)
@@ -262,6 +263,9 @@ def own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "def _prune(parents, *, keep=0.5): 'Zeroes weights.'\n"
     )
     (tmp_path / "other.py").write_text("@recipe\ndef f(p): pass\n")
+    shipped.cache_clear()
+    yield
+    shipped.cache_clear()
 
 
 @pytest.mark.usefixtures("own_files")

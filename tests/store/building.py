@@ -9,9 +9,10 @@ from safetensors.numpy import save_file
 
 from mgit.adding import add
 from mgit.codecs import FAST, RAW, fast
+from mgit.codecs.form import Form
 from mgit.digest import Digest
 from mgit.editing import init
-from mgit.objects import CHUNK, DTYPES, PackId, PackKind, Ref
+from mgit.objects import CHUNK, PackId, PackKind, Ref
 from mgit.repository import Home, Repository
 from mgit.store import Catalog, Place, Reader, Row, Store
 from mgit.store.format import PackIndex, build_index, check_of, trailer
@@ -44,7 +45,7 @@ def full(word: str) -> Made:
 
 def delta(word: str, base: str) -> Made:
     raw = raw_of(word)
-    body = fast.encode(raw, raw_of(base), DTYPES["F32"])
+    body = fast.encode(raw, raw_of(base), Form("F32"))
     row = Row(
         Ref(CHUNK, Digest.of(raw)), FAST.number, (id_of(base),), 0, len(body), SIZE, check_of(body)
     )

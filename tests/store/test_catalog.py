@@ -13,7 +13,14 @@ from mgit.digest import Digest
 from mgit.errors import AbsentError
 from mgit.objects import CHUNK, PackId, Ref
 from mgit.store import Catalog, Cost, Row
-from mgit.store.catalog import READ_COST, READ_DEPTH, WRITE_COST, WRITE_DEPTH
+from mgit.store.catalog import (
+    READ_COST,
+    READ_DEPTH,
+    SMALL,
+    SMALL_COST,
+    WRITE_COST,
+    WRITE_DEPTH,
+)
 from mgit.store.format import PackIndex
 from tests.store.building import SIZE, Packs, delta, full, id_of, index_of, raw_of
 
@@ -187,19 +194,23 @@ def test_ten_bases_at_each_of_eight_levels_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cost", "allowed"),
+    ("cost", "stored_bytes", "allowed"),
     [
-        (Cost(SIZE, 0), True),
-        (Cost((WRITE_COST - 1) * SIZE, WRITE_DEPTH - 1), True),
-        (Cost(SIZE, WRITE_DEPTH), False),
-        (Cost((WRITE_COST - 1) * SIZE + 1, 0), False),
+        (Cost(SIZE, 0), SIZE, True),
+        (Cost(WRITE_COST * SIZE, WRITE_DEPTH), SIZE, True),
+        (Cost(SIZE, WRITE_DEPTH + 1), SIZE, False),
+        (Cost(WRITE_COST * SIZE + 1, 1), SIZE // SMALL + 1, False),
+        (Cost(WRITE_COST * SIZE + 1, 1), SIZE // SMALL, True),
+        (Cost(SMALL_COST * SIZE + 1, 1), 0, False),
+        (Cost(SIZE, WRITE_DEPTH + 1), 0, False),
     ],
 )
-def test_a_writer_goes_to_depth_8_and_six_times_the_size(
+def test_a_writer_goes_to_depth_8_and_six_times_the_size_and_further_for_what_is_tiny(
     cost: Cost,
+    stored_bytes: int,
     allowed: bool,  # noqa: FBT001  # a table
 ) -> None:
-    assert cost.allows_child(SIZE) is allowed
+    assert cost.may_be_written(SIZE, stored_bytes) is allowed
 
 
 @FEWER

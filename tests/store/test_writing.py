@@ -1,5 +1,6 @@
 """A pack is written whole or not at all, and counts from the moment it is renamed into place."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -115,6 +116,24 @@ def test_discarding_leaves_nothing(tmp_path: Path) -> None:
     assert id_of("B") not in {
         row.ref.digest for i in store.catalog.packs.values() for row in i.rows()
     }
+
+
+def test_a_pack_that_the_disk_refused_is_given_up_and_not_finished_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    store = store_at(tmp_path)
+    writer = store.writer(PackKind.CHUNKS)
+    put(writer, full("A"))
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", refuse)
+        with pytest.raises(MachineError):
+            writer.finish()
+
+    assert writer.finish() == []
+    assert names_in(store.incoming) == []
 
 
 def test_a_writer_that_was_given_nothing_writes_nothing(tmp_path: Path) -> None:

@@ -11,14 +11,20 @@ from mgit.errors import PackMissingError
 from mgit.objects import (
     ENTRY_TYPE,
     LEVEL,
+    Check,
+    Code,
     Cut,
+    Gate,
+    Level,
     Member,
     PackId,
     PackKind,
     Payload,
+    Recipe,
     Ref,
     RepositoryRoot,
     Role,
+    Severity,
     Signature,
     digest_of,
 )
@@ -29,6 +35,10 @@ from mgit.store import Row
 from mgit.store.format import build_index, check_of, trailer
 from tests.family import Person, add, weights
 
+CLAIMED = Digest.of(b"claimed")
+RECIPE = Recipe(Code("tools:tune", Digest.of(b"source"), 0, {}, 7, {}, Level.BITWISE))
+CHECK = Check(RECIPE.code, (Gate("at_least", {"metric": "f1", "threshold": 0.5}),), Severity.BLOCK)
+CODE = RECIPE.code.value()
 BOMB = bytes.fromhex("28b52ffde06c06060663636363")  # 13 bytes of zstd that declare gigabytes
 
 
@@ -66,6 +76,10 @@ def object_of(kind: str, fields: Value) -> Planted:
     return Planted(kind, canonical.encode((kind, (), fields)))
 
 
+def nested(levels: int) -> Value:
+    return (nested(levels - 1),) if levels else ()
+
+
 def signed(alice: Repository, **changes: object) -> tuple[Payload, Signature]:
     """An entry that points base to something else, changed, under Alice's true signature."""
     elsewhere = Step("x", {"base": Digest.of(b"evil")})
@@ -77,7 +91,6 @@ def signed(alice: Repository, **changes: object) -> tuple[Payload, Signature]:
 # --- ignored: the fetch goes on, and nothing of it comes ---
 
 X = b"x" * 100
-CLAIMED = Digest.of(b"claimed")
 
 
 def forged_signature(alice: Repository) -> None:
@@ -156,6 +169,27 @@ IGNORED: dict[str, Callable[[Repository], None]] = {
     "a map with one key twice": planting(Planted("node", b"\x82\xa1a\x01\xa1a\x02")),
     "an extension type": planting(Planted("signature", b"\xd4\x01\x00")),
     "a node without fields": planting(object_of("node", {})),
+    "a recipe without fields": planting(object_of("recipe", {})),
+    "a recipe that is not what its digest says": planting(
+        replace(object_of("recipe", dict(RECIPE.body())), digest=CLAIMED)
+    ),
+    "a recipe that names no function": planting(
+        object_of("recipe", {"code": {**CODE, "function": "os.system"}, "output": ""})
+    ),
+    "a recipe of megabytes": planting(
+        object_of("recipe", {"code": {**CODE, "arguments": {"x": "x" * (1 << 20)}}, "output": ""})
+    ),
+    "a recipe of lists in lists": planting(
+        object_of("recipe", {"code": {**CODE, "arguments": {"x": nested(9)}}, "output": ""})
+    ),
+    "a check without fields": planting(object_of("check", {})),
+    "a check of no severity": planting(object_of("check", {**CHECK.body(), "severity": "none"})),
+    "a check whose gate is a program": planting(
+        object_of("check", {**CHECK.body(), "gates": (("__import__('os')", {}),)})
+    ),
+    "a check that calls itself a recipe": planting(object_of("recipe", dict(CHECK.body()))),
+    "a recipe that nobody cites": planting(object_of("recipe", dict(RECIPE.body()))),
+    "a check that nobody registered": planting(object_of("check", dict(CHECK.body()))),
     "a signature of no size": planting(
         object_of("signature", {"payload": CLAIMED, "key": b"", "signature": b""})
     ),

@@ -127,7 +127,7 @@ def test_chunks_that_are_not_what_they_claim_are_refused_before_names_move(
     replanted(alice, make)
     meant = names(bob)
 
-    with pytest.raises(DamagedError, match=r"origin sent . chunks that are not what"):
+    with pytest.raises(DamagedError, match=r"first origin: chunk .* is not what its id says"):
         sync.fetch(bob)
 
     assert names(bob) == meant

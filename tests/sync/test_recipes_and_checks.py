@@ -33,7 +33,8 @@ from mgit.objects import (
     Subject,
     digest_of,
 )
-from mgit.provenance import Provenance, withdrawal
+from mgit.objects.statement import descriptor
+from mgit.provenance import Provenance, result_statement, withdrawal
 from mgit.repair import check as fsck
 from mgit.repository import Repository, Step, install_objects, new_entry, record
 from mgit.selection import Selection
@@ -355,18 +356,34 @@ def test_a_node_whose_recipe_is_none_can_be_read_and_fetched(
     assert odd.recipe not in bob.history().recipes
 
 
-def test_a_damaged_recipe_is_found_and_fetched_again(alice: Repository, bob: Repository) -> None:
-    (place,) = bob.store.catalog.places(ref_of(LEGAL))
-    path = bob.folder / "packs" / f"{place.pack.hex()}.meta"
+def damaged(repository: Repository, what: MetaObject) -> Repository:
+    """The repository after a bit of an object flipped."""
+    (place,) = repository.store.catalog.places(ref_of(what))
+    path = repository.folder / "packs" / f"{place.pack.hex()}.meta"
     content = bytearray(path.read_bytes())
     content[place.row.offset + 40] ^= 1
     path.write_bytes(content)
-    spoilt = Repository.at(bob.folder, bob.home)
+    return Repository.at(repository.folder, repository.home)
+
+
+def test_a_damaged_recipe_is_found_and_fetched_again(alice: Repository, bob: Repository) -> None:
+    spoilt = damaged(bob, LEGAL)
 
     report = fsck(spoilt)
     meant = names(spoilt)
     sync.fetch(spoilt)
 
-    assert [damage.place.row.ref for damage in report.damage] == [ref_of(LEGAL)]
+    (damage,) = report.damage
+    assert (damage.place.row.ref, damage.models, damage.cited_by) == (ref_of(LEGAL), (), ("legal",))
     assert meant == names(alice)
     assert spoilt.history().recipes[digest_of(LEGAL)] == LEGAL
+
+
+def test_of_a_damaged_check_is_told_what_it_was_run_on(alice: Repository) -> None:
+    tested = ("legal", "base")
+    result = {"result": "PASSED", "configuration": [descriptor(Subject(ref_of(F1), "f1"))]}
+    say(alice, *(result_statement(name, one(alice, name), result) for name in tested))
+
+    (damage,) = fsck(damaged(alice, F1)).damage
+
+    assert (damage.place.row.ref, damage.cited_by) == (ref_of(F1), ("base", "legal"))

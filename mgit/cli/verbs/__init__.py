@@ -13,6 +13,9 @@ _MODULES = (
     "checking",
     "cascading",
     "peers",
+    "storage",
+    "rewriting",
+    "repairing",
 )
 
 

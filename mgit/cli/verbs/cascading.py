@@ -11,13 +11,14 @@ from mgit.cli.application import group, verb
 from mgit.cli.page import Block, Cell, Page, Styled, Table, counted, line, number, titled
 from mgit.cli.session import session
 from mgit.cli.verbs.checking import told as told_report
-from mgit.cli.verbs.making import Timeout, roots
+from mgit.cli.verbs.making import DataPaths, Timeout, paths, roots
 from mgit.cli.verbs.words import SelectedOrAll, wrong_usage
 
 if TYPE_CHECKING:
     from mgit.cascade import PlannedStep, State
     from mgit.cascade.outcomes import Cascade, StepOutcome
     from mgit.cascade.planning import Wishes
+    from mgit.store import Fact
 
 _NO, _MOVED = 1, 3
 _Choice = TypeVar("_Choice", bound=Enum)
@@ -65,6 +66,7 @@ def cascade_plan(
     opaque: Opaque = "stop",
     is_latest: Latest = False,
     is_recorded: Recorded = False,
+    data: DataPaths = None,
 ) -> Page:
     """Says what would be made again, and why. Runs nothing.
 
@@ -72,7 +74,7 @@ def cascade_plan(
     """
     from mgit.cascade.planning import plan_cascade
 
-    wishes = _wishes(selector, skip, stop, opaque, (is_latest, is_recorded))
+    wishes = _wishes(selector, skip, stop, opaque, (is_latest, is_recorded), data=data)
     plan = plan_cascade(session().repository(), wishes)
     steps = plan.steps
     return Page(
@@ -96,6 +98,7 @@ def cascade_run(
     opaque: Opaque = "stop",
     is_latest: Latest = False,
     is_recorded: Recorded = False,
+    data: DataPaths = None,
     executor: Annotated[
         str, typer.Option("--executor", metavar="E", help="auto, inline, process or ray.")
     ] = "auto",
@@ -130,7 +133,7 @@ def cascade_run(
         is_fail_fast=is_fail_fast,
         timeout_s=timeout,
     )
-    wishes = _wishes(selector, skip, stop, opaque, (is_latest, is_recorded))
+    wishes = _wishes(selector, skip, stop, opaque, (is_latest, is_recorded), data=data)
     found = run_cascade(session().repository(), wishes, means, told=_tell)
     return Page(
         _document(found),
@@ -153,10 +156,15 @@ def cascade_show(run: RunName = "") -> Page:
     rows: list[Sequence[Cell]] = [
         (_styled(str(s["state"])), titled(str(s["title"])), str(s["reason"])) for s in steps
     ]
-    state = "ended" if ended else "cut off, or still running: mgit cascade run goes on"
+    published = _published().get(journal.run, [])
+    names = ", ".join(published) or "nothing"
+    goes_on = f"cut off, or still running; published: {names}; mgit cascade run goes on"
     return Page(
-        {"run": journal.run, "ended": ended, "events": events},
-        answer=(line("cascade ", titled(journal.run), "  ", state), Table(rows)),
+        {"run": journal.run, "ended": ended, "events": events, "published": published},
+        answer=(
+            line("cascade ", titled(journal.run), "  ", "ended" if ended else goes_on),
+            Table(rows),
+        ),
     )
 
 
@@ -168,20 +176,25 @@ def cascade_log() -> Page:
     repository = session().repository()
     runs = Journal.runs(repository)[::-1]
     ended = {run: Journal.find(repository, run).outcome() for run in runs}
-    rows: list[Sequence[Cell]] = [(titled(run), _ended(ended[run])) for run in runs]
-    return Page(
-        {"runs": [{"run": run, "ended": ended[run]} for run in runs]}, answer=(Table(rows),)
-    )
+    published = _published()
+    rows: list[Sequence[Cell]] = [
+        (titled(run), _ended(ended[run], published.get(run, []))) for run in runs
+    ]
+    found = [{"run": run, "ended": ended[run], "published": published.get(run, [])} for run in runs]
+    return Page({"runs": found}, answer=(Table(rows),))
 
 
-def _ended(outcome: object) -> str:
-    match outcome:
-        case {"is_ok": bool(is_ok), "published": dict(names)}:
-            return (
-                f"{'ok' if is_ok else 'not all passed'}; published: {', '.join(names) or 'nothing'}"
-            )
-        case _:
-            return "cut off"
+def _published() -> dict[str, list[str]]:
+    """Run -> the names that it moved: as the log of operations has it, for a journal may be cut."""
+    from mgit.editing import operations
+
+    verbs = [done.verb.partition(": ") for done in operations(session().repository())]
+    return {verb.removeprefix("cascade "): names.split() for verb, _, names in verbs}
+
+
+def _ended(outcome: "Fact | None", published: Sequence[str]) -> str:
+    how = ("ok" if outcome.get("is_ok") else "not all passed") if outcome else "cut off"
+    return f"{how}; published: {', '.join(published) or 'nothing'}"
 
 
 def _wishes(
@@ -190,6 +203,8 @@ def _wishes(
     stop: list[str] | None,
     opaque: str,
     flags: tuple[bool, bool],
+    *,
+    data: list[str] | None,
 ) -> "Wishes":
     from mgit.cascade import Opaque
     from mgit.cascade.planning import Wishes
@@ -202,6 +217,7 @@ def _wishes(
         takes_latest=flags[0],
         is_recorded_source=flags[1],
         roots=roots(),
+        data=paths(data),
     )
 
 

@@ -1,4 +1,4 @@
-"""What differs between two models, and what is damaged in this copy."""
+"""What differs between two models."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -8,7 +8,7 @@ import typer
 
 from mgit.cli.application import verb
 from mgit.cli.grouping import grouped
-from mgit.cli.page import Block, Cell, Page, Styled, Table, counted, line, listed, record, size
+from mgit.cli.page import Block, Cell, Page, Styled, Table, counted, line, record, size
 from mgit.cli.progress import progress
 from mgit.cli.session import session
 from mgit.cli.verbs.words import names_beginning, wrong_usage
@@ -16,9 +16,8 @@ from mgit.cli.verbs.words import names_beginning, wrong_usage
 if TYPE_CHECKING:
     from mgit.comparing import Difference, FileDifference, TensorDifference
     from mgit.objects import TensorEntry
-    from mgit.repair import Damage, Report
 
-_NO, _DAMAGED = 1, 5
+_NO = 1
 _EQUAL = "equal"
 _STYLES = {"added": "good", "removed": "bad", "edited": "name"}
 
@@ -165,64 +164,3 @@ def _summary(found: "Difference") -> str:
     files = sum(1 for file in found.files if file.change.value != _EQUAL)
     counts = ", ".join(f"{changes.count(change)} {change}" for change in (*_STYLES, _EQUAL))
     return f"tensors: {counts}; {counted(files, 'file')} changed"
-
-
-@verb("fsck", "mgit fsck", "mgit -C models fsck --json")
-def fsck() -> Page:
-    """Reads every stored byte and compares it with its digest. Exits 5 if something is damaged."""
-    from mgit.repair import check
-
-    with progress("checking") as advance:
-        report = check(session().repository(), progress=advance)
-    return Page(
-        record(
-            report,
-            is_clean=report.is_clean,
-            damage=[_damage_document(damage) for damage in report.damage],
-        ),
-        answer=tuple(_report(report)),
-        exit_code=0 if report.is_clean else _DAMAGED,
-    )
-
-
-def _damage_document(damage: "Damage") -> dict[str, object]:
-    ref = damage.place.row.ref
-    place = {"pack": damage.place.pack, "kind": ref.kind, "digest": ref.digest}
-    return record(damage, place=place)
-
-
-def _report(report: "Report") -> Iterator[Block]:
-    for damage in report.damage:
-        yield from _damage(damage)
-    yield from listed("files that are no complete pack, skipped", list(report.unready.items()))
-    yield from listed("nodes of which something is gone", [(title,) for title in report.lost])
-    yield from listed(
-        "entries with a forged signature, they count for nothing",
-        [(entry,) for entry in report.forged],
-    )
-    checked = f"{counted(report.packs, 'pack')}, {counted(report.objects, 'object')}"
-    verdict = "sound" if report.is_clean else "damaged"
-    yield line(
-        f"{checked}, {size(report.checked_bytes)}: ",
-        Styled(verdict, "good" if report.is_clean else "bad"),
-    )
-
-
-def _damage(damage: "Damage") -> Iterator[Block]:
-    ref = damage.place.row.ref
-    yield line(
-        f"{ref.kind} ", ref.digest, " in pack ", damage.place.pack, f" is damaged: {damage.reason}"
-    )
-    if damage.has_good_copy:
-        yield line("  another pack has it whole: nothing to do")
-    elif damage.models:
-        yield line(f"  affects: {', '.join(damage.models)}")
-        yield line(f"  repair: {_repair(damage)}")
-    else:
-        yield line("  repair: mgit fetch, from a remote that has it")
-
-
-def _repair(damage: "Damage") -> str:
-    if damage.names:
-        return f"add its checkpoint again, as in: mgit add PATH {damage.names[0]}"
-    return f"mgit backfill {damage.models[0]}, from a remote that has it"

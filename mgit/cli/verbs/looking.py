@@ -223,26 +223,39 @@ def stats(selector: SelectedOrAll = "") -> Page:
     return Page(found, answer=tuple(_stats(found)))
 
 
+def _on(found: "Stats") -> str:
+    both = found.stored_bytes + found.resting_bytes
+    if found.is_all:
+        return ""
+    on = f", on {size(found.resting_bytes)} of others" if found.resting_bytes else ""
+    return f"{on} ({ratio(found.raw_bytes, both)})"
+
+
 def _stats(found: "Stats") -> Iterator[Block]:
-    headings = ("name", "raw", "stored", "shared", "ratio", "stored as", "deepest", "")
+    headings = ("name", "raw", "adds", "shared", "ratio", "stored as", "rests on", "deepest", "")
     rows = [
         (
             titled(model.title),
             number(size(model.raw_bytes)),
-            number(size(model.stored_bytes)),
+            number(size(model.own_bytes)),
             number(size(model.shared_bytes)),
             number(ratio(model.raw_bytes, model.stored_bytes)),
             ", ".join(f"{count:,} {codec}" for codec, count in model.codecs.items()),
+            ", ".join(model.rests_on),
             model.deepest,
             f"{counted(model.absent_chunks, 'chunk')} not here" if model.absent_chunks else "",
         )
         for model in found.models
     ]
     yield Table(rows, headings)
-    packs = f"{counted(found.packs, 'pack')}, {size(found.pack_bytes)}"
-    whole = f" ({ratio(found.raw_bytes, found.pack_bytes)})" if found.raw_bytes else ""
-    yield line(
-        f"{size(found.raw_bytes)} of models, stored {size(found.stored_bytes)}; {packs}{whole}"
-    )
+    yield line(f"{size(found.raw_bytes)} of models, stored {size(found.stored_bytes)}{_on(found)}")
+    if found.is_all:
+        packs = f"{counted(found.packs, 'pack')}, {size(found.pack_bytes)}"
+        yield line(f"{packs} in all ({ratio(found.raw_bytes, found.pack_bytes) or 'no models'})")
+    if found.condemned_packs:
+        packs = f"{counted(found.condemned_packs, 'pack')}, {size(found.condemned_bytes)}"
+        yield line(f"condemned among them: {packs}, until mgit gc removes them")
+    if found.is_all and found.unused_bytes:
+        yield line(f"{size(found.unused_bytes)} in the packs that no node here needs: mgit gc")
     if found.undescribed:
         yield line(f"{counted(found.undescribed, 'node')} without a manifest in this copy")

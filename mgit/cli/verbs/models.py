@@ -79,9 +79,12 @@ def add(
         list[str] | None,
         typer.Option(metavar="GLOB", help="Leave such files out; repeatable."),
     ] = None,
+    is_fast: Annotated[
+        bool, typer.Option("--fast", help="Less work, and a repository that grows faster.")
+    ] = False,
 ) -> Page:
     """Adds a checkpoint as a model, or as its next version."""
-    from mgit.adding import Description, add
+    from mgit.adding import Description, Effort, add
 
     description = Description(
         parents or (), operation, type, message, tags or (), pairs(meta or (), "--meta")
@@ -94,6 +97,7 @@ def add(
             name,
             description=description,
             exclude=exclude or (),
+            effort=Effort.FAST if is_fast else Effort.NORMAL,
             progress=advance,
         )
     return _added(name, added, repository.identity().label)
@@ -119,19 +123,38 @@ def _amount(added: "Added") -> str:
     )
 
 
-@verb("export", "mgit export minilm ./minilm", "mgit export 'qa@v3' /tmp/qa --json")
+@verb(
+    "export", "mgit export minilm ./minilm", "mgit export 'qa@v3' /tmp/encoder --tensor 'encoder.*'"
+)
 def export(
     selector: Selected,
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet.")
     ],
+    tensors: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tensor",
+            metavar="GLOB",
+            help="Only such tensors, into one model.safetensors; repeatable.",
+        ),
+    ] = None,
+    is_linked: Annotated[
+        bool,
+        typer.Option(
+            "--link",
+            help="Hard links to the files of the cache: no room taken. Never write into them.",
+        ),
+    ] = False,
 ) -> Page:
     """Writes a checkpoint, byte for byte as it was added."""
     from mgit.adding import export
 
-    target = session().path(folder)
+    repository, target = session().repository(), session().path(folder)
     with progress(f"writing {target.name}") as advance:
-        node = export(session().repository(), selector, target, progress=advance)
+        node = export(
+            repository, selector, target, tensors=tensors or (), link=is_linked, progress=advance
+        )
     return Page(
         {"node": node, "folder": target},
         done=(line(titled(selector), "  ", node, "  written to ", str(target)),),

@@ -184,10 +184,11 @@ def remote_and_selector(repository: "Repository", words: Sequence[str]) -> tuple
 def _place(repository: "Repository", word: str) -> str:
     from mgit.sync import remotes
 
-    return word if word in remotes(repository) or not _is_path(word) else session().url(word)
+    return word if word in remotes(repository) or not is_path(word) else session().url(word)
 
 
-def _is_path(word: str) -> bool:
+def is_path(word: str) -> bool:
+    """Returns whether a word for a remote is a path, which is seen from the command's folder."""
     return word.startswith(("/", "./", "../"))
 
 

@@ -1,0 +1,33 @@
+"""mgit through its Python interface: all models in one process."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import mgit
+from benchmarks.storage.coders.calling import call, target
+from benchmarks.storage.lineage import Model
+
+
+def add(models: Sequence[Model], store: Path) -> None:
+    """Adds the models, with their parents."""
+    os.environ["MGIT_CONFIG_HOME"] = str(store.parent / "settings")
+    repository = mgit.init(store, label="bench")
+    for model in models:
+        described = mgit.Description(parents=list(model.parents))
+        mgit.add(repository, model.path, model.name, description=described)
+
+
+def export(models: Sequence[Model], store: Path, folder: Path) -> None:
+    """Exports the models."""
+    os.environ["MGIT_CONFIG_HOME"] = str(store.parent / "settings")
+    repository = mgit.open(store)
+    for model in models:
+        written = folder / f".{model.name}"
+        mgit.export(repository, model.name, written)
+        next(written.glob("*.safetensors")).replace(target(folder, model.name))
+        written.rmdir()
+
+
+if __name__ == "__main__":
+    call(add, export)

@@ -1,0 +1,58 @@
+"""Peers that are modules of ``coders``, each run in a process of its own."""
+
+import hashlib
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.storage.lineage import Model, write_models
+from benchmarks.storage.measuring import ROOT
+from benchmarks.storage.peers.peer import Work
+from benchmarks.storage.peers.tools import Environment
+
+_CODERS = Path(__file__).resolve().parents[1] / "coders"
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A module of ``coders``.
+
+    Attributes:
+        name: What it is called.
+        module: Of ``coders``.
+        environment: With the packages that it needs; None: this one.
+        note: What else is to be known.
+    """
+
+    name: str
+    module: str
+    environment: Environment | None = None
+    note: str = ""
+
+    def install(self, tools: Path) -> str:
+        """Makes the environment; the version is that of its package and of the code here."""
+        if self.environment:
+            self.environment.install(tools)
+        own = (_CODERS / f"{self.module}.py").read_bytes()
+        told = hashlib.sha256(own + (_CODERS / "one_by_one.py").read_bytes()).hexdigest()[:8]
+        version = self.environment.version if self.environment else platform.python_version()
+        return f"{version}+{told}"
+
+    def add(self, models: Sequence[Model], work: Work) -> None:
+        """Runs the module once for all models."""
+        write_models(models, work.meter.folder / "family.json")
+        self._run(work, "add")
+
+    def export(self, models: Sequence[Model], work: Work, folder: Path) -> None:
+        """Runs the module once for all models."""
+        write_models(models, work.meter.folder / "family.json")
+        self._run(work, "export", folder)
+
+    def _run(self, work: Work, verb: str, *rest: Path) -> None:
+        at = self.environment.programs(work.tools) / "python" if self.environment else None
+        work.meter.environment = {"PYTHONPATH": f"{ROOT}:{ROOT / 'remotes'}"}
+        module = f"benchmarks.storage.coders.{self.module}"
+        family = work.meter.folder / "family.json"
+        work.meter.run(at or sys.executable, "-m", module, verb, family, work.store, *rest)

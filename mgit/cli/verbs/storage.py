@@ -1,0 +1,86 @@
+"""What is kept on the disk, and what may go."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mgit.cli.application import verb
+from mgit.cli.page import Block, Page, counted, line, listed, record, size
+from mgit.cli.progress import progress
+from mgit.cli.session import session
+
+if TYPE_CHECKING:
+    from mgit.repacking import Collected
+    from mgit.store import Lease
+
+_GRACE_DAYS = 14
+
+
+@verb("gc", "mgit gc --dry-run", "mgit gc --grace 0")
+def gc(
+    is_dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would go; change nothing.")
+    ] = False,
+    grace_days: Annotated[
+        int,
+        typer.Option(
+            "--grace",
+            metavar="DAYS",
+            min=0,
+            max=36_500,
+            help="How long a pack stays after it was found to be of no use. With 0 it goes at once:"
+            " only if nobody else uses this folder.",
+        ),
+    ] = _GRACE_DAYS,
+) -> Page:
+    """Removes what no name leads to, and no undo of the last 90 days. Cannot be undone.
+
+    What is needed of a pack is written anew first; the pack itself goes when it was of no use for
+    14 days, at a later gc. Entries, statements and nodes always stay.
+    """
+    from mgit.repacking import collect
+
+    repository, grace = session().repository(), timedelta(days=grace_days)
+    with progress("collecting") as advance:
+        found = collect(repository, grace=grace, is_dry_run=is_dry_run, progress=advance)
+    document = record(
+        found, waiting_until=_day(found), held_by=[_lease(held) for held in found.held_by]
+    )
+    return Page(document, done=tuple(_collected(found)))
+
+
+def _day(found: "Collected") -> str:
+    return found.waiting_until.date().isoformat() if found.waiting_until else ""
+
+
+def _lease(held: "Lease") -> dict[str, object]:
+    return record(held, since=held.since.isoformat(timespec="seconds"))
+
+
+def _collected(found: "Collected") -> Iterator[Block]:
+    would = "would be " if found.is_dry_run else ""
+    yield line(f"kept: the weights of {counted(found.kept_nodes, 'node')}")
+    if found.copied_bytes:
+        yield line(f"{would}written anew: {size(found.copied_bytes)}")
+    if found.condemned_packs:
+        yield line(f"{would}condemned: {_packs(found.condemned_packs, found.condemned_bytes)}")
+    if found.waiting_packs:
+        waiting = _packs(found.waiting_packs, found.waiting_bytes)
+        yield line(f"condemned and still here: {waiting}; gc may remove them from {_day(found)} on")
+    yield line(f"{would}removed: {_packs(found.removed_packs, found.removed_bytes)}")
+    if found.dropped:
+        yield line(f"  with the weights of {counted(len(found.dropped), 'node')}")
+    if found.garbage_bytes:
+        yield line(f"{size(found.garbage_bytes)} of no use in packs of which most is needed")
+    if found.swept_bytes:
+        yield line(f"swept: {size(found.swept_bytes)} that work which was cut off had left")
+    yield from listed(
+        "packs had to stay, because something is at work here",
+        [(held.doing, f"process {held.process}") for held in found.held_by],
+    )
+
+
+def _packs(count: int, size_bytes: int) -> str:
+    return f"{counted(count, 'pack')}, {size(size_bytes)}"

@@ -1,0 +1,158 @@
+"""One collection from begin to end: ``mgit gc``."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from mgit.digest import Digest
+from mgit.errors import ConflictError
+from mgit.objects import PackId
+from mgit.progress import Progress, silent
+from mgit.repacking.condemning import (
+    Removal,
+    due_packs,
+    install_and_condemn,
+    remove_due,
+)
+from mgit.repacking.plan import Plan, plan_for
+from mgit.repacking.reaching import Kept, modification_times, reach, require_collectable
+from mgit.repacking.replacing import write_replacements
+from mgit.repacking.sweeping import sweep
+from mgit.repository import Repository, log_operation
+from mgit.store import Lease
+from mgit.store.files import locked_if_free
+
+GRACE = timedelta(days=14)
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What a collection did, or would do.
+
+    Attributes:
+        is_dry_run: Nothing was done: new packs, condemned and removed ones are those of a plan.
+        kept_nodes: Nodes whose weights are kept.
+        copied_bytes: Bodies that were written into new packs.
+        condemned_packs: Packs that were condemned now: what is needed of them is elsewhere.
+        condemned_bytes: What they take.
+        waiting_packs: Condemned packs that are still here.
+        waiting_bytes: What they take.
+        waiting_until: When the first of them may go; None where there is none.
+        removed_packs: Packs that were removed.
+        removed_bytes: What they took.
+        dropped: Nodes whose weights went with them.
+        held_by: What is at work here, so that packs had to stay.
+        garbage_bytes: Bodies that nobody needs, in packs of which most is needed.
+        swept_bytes: Leftovers of work that was cut off.
+    """
+
+    is_dry_run: bool
+    kept_nodes: int
+    copied_bytes: int
+    condemned_packs: int
+    condemned_bytes: int
+    waiting_packs: int
+    waiting_bytes: int
+    waiting_until: datetime | None
+    removed_packs: int
+    removed_bytes: int
+    dropped: tuple[Digest, ...]
+    held_by: tuple[Lease, ...]
+    garbage_bytes: int
+    swept_bytes: int
+
+
+def collect(
+    repository: Repository,
+    *,
+    grace: timedelta = GRACE,
+    is_dry_run: bool = False,
+    progress: Progress = silent,
+) -> Collected:
+    """Removes what nobody needs, in two phases; cannot be undone.
+
+    Args:
+        repository: Where.
+        grace: How long a condemned pack stays. With none, no other program may be using the
+            repository from another machine, or without a lease.
+        is_dry_run: Plans only.
+        progress: Is told how far the writing of new packs is.
+
+    Raises:
+        ConflictError: Another collection is under way.
+        UnknownCodecError: Something here needs a newer version: nothing is removed.
+        DamagedError: Something that may lead to other things cannot be read: nothing is removed.
+        MachineError: No space for the new packs.
+    """
+    if is_dry_run:
+        kept, plan = _planned(repository)
+        return _foreseen(repository, kept, plan, grace)
+    repository.check_writable()
+    with locked_if_free(repository.folder / "local" / "collecting") as is_free:
+        if not is_free:
+            raise ConflictError("a collection is under way here", hint="wait until it has ended")
+        return _collected(repository, grace, progress)
+
+
+def _planned(repository: Repository) -> tuple[Kept, Plan]:
+    history = repository.history()
+    require_collectable(repository.store)
+    kept = reach(repository, history)
+    store = repository.store
+    return kept, plan_for(store.catalog, kept, modification_times(store))
+
+
+def _collected(repository: Repository, grace: timedelta, progress: Progress) -> Collected:
+    store = repository.store
+    swept_bytes = sweep(repository)
+    kept, plan = _planned(repository)
+    written = write_replacements(store, plan.copied, progress=progress)
+    condemned = install_and_condemn(store, written, plan.condemned, kept)
+    if plan.pardoned:
+        store.condemned.forget(plan.pardoned)
+    condemned_bytes = _size(repository, condemned)
+    removal = remove_due(repository, grace=grace)
+    if condemned or removal.packs:
+        log_operation(repository, "gc", removed_bytes=removal.size_bytes)
+    found = _report(repository, kept, plan, removal, grace)
+    return replace(
+        found,
+        condemned_packs=len(condemned),
+        condemned_bytes=condemned_bytes,
+        swept_bytes=swept_bytes,
+    )
+
+
+def _foreseen(repository: Repository, kept: Kept, plan: Plan, grace: timedelta) -> Collected:
+    due = due_packs(repository.store, grace) | (frozenset() if grace else plan.condemned)
+    going = due - plan.pardoned
+    removal = Removal(len(going), _size(repository, going))
+    return replace(_report(repository, kept, plan, removal, grace), is_dry_run=True)
+
+
+def _report(
+    repository: Repository, kept: Kept, plan: Plan, removal: Removal, grace: timedelta
+) -> Collected:
+    store = repository.store
+    since = store.condemned.since()
+    waiting = {pack for pack in store.catalog.packs if pack in since}
+    return Collected(
+        is_dry_run=False,
+        kept_nodes=len(kept.nodes),
+        copied_bytes=plan.copied_bytes,
+        condemned_packs=len(plan.condemned),
+        condemned_bytes=_size(repository, plan.condemned),
+        waiting_packs=len(waiting),
+        waiting_bytes=_size(repository, waiting),
+        waiting_until=min((since[pack] + grace for pack in waiting), default=None),
+        removed_packs=removal.packs,
+        removed_bytes=removal.size_bytes,
+        dropped=removal.dropped,
+        held_by=removal.held_by,
+        garbage_bytes=plan.garbage_bytes,
+        swept_bytes=0,
+    )
+
+
+def _size(repository: Repository, packs: "frozenset[PackId] | set[PackId]") -> int:
+    indexes = repository.store.catalog.packs
+    return sum(indexes[pack].size_bytes for pack in packs if pack in indexes)

@@ -1,0 +1,73 @@
+"""What is left of work that was cut off, and of caches: it can be made again, or is of no use."""
+
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from mgit.building.calling import scratch
+from mgit.decoded import Decoded
+from mgit.errors import MgitError
+from mgit.repository import Repository
+from mgit.store.files import machine_errors
+
+_DAY_S = 86_400
+_QUARANTINE_DAYS = 14
+_RUN_DAYS = 30
+
+
+def sweep(repository: Repository) -> int:
+    """Removes leftovers and returns how many bytes they took.
+
+    Packs that were being written by processes that are gone; damaged packs that a repair put aside
+    14 days ago; what recipes that were cut off keep to go on from, after 30 days; and what exceeds
+    the limit of the decoded cache.
+    """
+    folders = [repository.store.incoming, repository.folder / "decoded"]
+    before = sum(map(size_of, folders))
+    repository.store.sweep()
+    with contextlib.suppress(MgitError):  # a cache never stands in the way
+        Decoded.of(repository).trim()
+    swept = before - sum(map(size_of, folders))
+    return max(swept, 0) + sum(_removed(path) for path in _old(repository))
+
+
+def _old(repository: Repository) -> Iterator[Path]:
+    """Yields what nobody touched for so long that nobody will."""
+    for folder, days in (
+        (repository.folder / "quarantine", _QUARANTINE_DAYS),
+        (scratch(repository), _RUN_DAYS),
+    ):
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if time.time() - _last_change(path) > days * _DAY_S:
+                yield path
+
+
+def _removed(path: Path) -> int:
+    size_bytes = size_of(path)
+    with machine_errors("sweeping"):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    return size_bytes
+
+
+def size_of(path: Path) -> int:
+    """Returns the bytes of a file, or of all files below a folder; links are not followed."""
+    return sum(facts.st_size for facts in _facts(path))
+
+
+def _last_change(path: Path) -> float:
+    """Returns when anything there changed last, by name or content."""
+    return max((facts.st_ctime for facts in _facts(path)), default=time.time())
+
+
+def _facts(path: Path) -> Iterator[os.stat_result]:
+    for found in (path, *path.rglob("*")):
+        try:
+            yield found.lstat()
+        except OSError:
+            continue  # gone meanwhile

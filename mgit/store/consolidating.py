@@ -1,0 +1,121 @@
+"""Many small metadata packs also as one, so that a fresh copy needs few reads.
+
+The new pack says of each pack it stands for in which order its objects lay there, and what its
+summary was. From that and the new pack's own rows the other's whole index follows, and its digest
+is the id: that everything is there needs no trust in the writer, and no read.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import accumulate
+
+from mgit import canonical
+from mgit.canonical import Value
+from mgit.digest import SIZE, Digest
+from mgit.errors import FormatError
+from mgit.objects import PackId, PackKind
+from mgit.store.catalog import Place
+from mgit.store.format import MAX_SUMMARY_BYTES, PackIndex, Row, build_index
+from mgit.store.writing import FinishedPack, PackWriter
+
+SMALL_BYTES = 1 << 20
+MOST_SMALL = 64
+_MOST_AT_ONCE = 512  # half a pack's size at most
+_MOST_ROWS = 1 << 20  # in all the packs that one says it stands for
+_SUMMARY_KEY = "replaces"
+
+Stored = Callable[[Place], bytes]
+
+
+def crowd(packs: Mapping[PackId, PackIndex]) -> list[PackIndex]:
+    """Returns the small metadata packs that no other stands for; nothing while they are few."""
+    small = [
+        index
+        for pack, index in sorted(packs.items())
+        if index.kind is PackKind.META and index.size_bytes <= SMALL_BYTES
+    ]
+    if len(small) <= MOST_SMALL:
+        return []
+    named = {pack for index in packs.values() for pack, _, _ in _claims(index)}
+    alone = [index for index in small if index.pack not in named]
+    rows = accumulate(len(index) for index in alone)
+    few = [index for index, count in zip(alone, rows, strict=True) if count <= _MOST_ROWS]
+    return few[:_MOST_AT_ONCE] if len(few) > MOST_SMALL else []
+
+
+def write_together(
+    indexes: Sequence[PackIndex], stored: Stored, writer: PackWriter
+) -> list[FinishedPack]:
+    """Writes the objects of metadata packs into one pack that stands for them.
+
+    Args:
+        indexes: The packs.
+        stored: Returns the checked body of a row.
+        writer: Writes the new pack.
+
+    Raises:
+        FormatError: A body is damaged.
+    """
+    for index in indexes:
+        for row in index.rows():
+            if row.ref not in writer:
+                body = stored(Place(index.pack, row))
+                writer.add(row.ref, body, raw_bytes=row.raw_bytes, codec=row.codec, bases=row.bases)
+    ordered = sorted(writer.rows, key=lambda ref: (ref.digest, ref.kind))
+    places = {ref: number for number, ref in enumerate(ordered)}
+    claims: list[Value] = [
+        (index.pack, tuple(places[row.ref] for row in index.rows()), _note(index))
+        for index in indexes
+    ]
+    return writer.finish({_SUMMARY_KEY: tuple(claims)})
+
+
+def _note(index: PackIndex) -> bytes:
+    return canonical.encode(index.summary())
+
+
+def _value(note: bytes) -> Value:
+    return canonical.decode(note, limit_bytes=MAX_SUMMARY_BYTES)
+
+
+def derived(index: PackIndex, is_wanted: Callable[[PackId], bool]) -> Iterator[PackIndex]:
+    """Yields wanted packs that a pack stands for, as far as that is true; nothing else is read."""
+    claims = [claim for claim in _claims(index) if is_wanted(claim[0])]
+    if sum(len(order) for _, order, _ in claims) > _MOST_ROWS:
+        return
+    for pack, order, note in claims:
+        try:
+            data = build_index(PackKind.META, list(_laid(index, order)), _value(note))
+            yield PackIndex(pack, data)  # FormatError where that is not its id
+        except (FormatError, ValueError):
+            continue
+
+
+def _laid(index: PackIndex, order: Sequence[int]) -> Iterator[Row]:
+    at = 0
+    for number in order:
+        row = replace(index.row(number), offset=at)
+        at = row.end
+        yield row
+
+
+def _claims(index: PackIndex) -> list[tuple[PackId, tuple[int, ...], bytes]]:
+    """What a pack says it stands for, as far as that makes sense."""
+    found = []
+    try:
+        claims = index.summary().get(_SUMMARY_KEY, ()) if index.kind is PackKind.META else ()
+    except FormatError:
+        return []
+    for claim in claims if isinstance(claims, tuple) else ():
+        match claim:
+            case (bytes(pack), tuple(order), bytes(note)) if _is_possible(index, pack, order):
+                numbers = tuple(number for number in order if isinstance(number, int))
+                found.append((PackId(Digest(pack)), numbers, note))
+            case _:
+                continue
+    return found
+
+
+def _is_possible(index: PackIndex, pack: bytes, order: Sequence[Value]) -> bool:
+    are_rows = all(type(number) is int and 0 <= number < len(index) for number in order)
+    return are_rows and len(pack) == SIZE
