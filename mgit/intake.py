@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from mgit.digest import Digest
-from mgit.errors import FormatError, MgitError
+from mgit.errors import FormatError, MgitError, UnknownCodecError
 from mgit.objects import (
     MetaObject,
     PackId,
@@ -32,11 +32,13 @@ class Quarantine:
         repository: Where they will belong.
         peer: Who sent them, for messages.
         received_bytes: Bytes of the chunks that were verified and installed.
+        unknown: Why something was left out that this version, or this machine, cannot decode.
     """
 
     repository: Repository
     peer: str
     received_bytes: int = 0
+    unknown: UnknownCodecError | None = None
     _writer: PackWriter = field(init=False)
     _places: dict[Ref, Place] = field(default_factory=dict)
 
@@ -65,9 +67,8 @@ class Quarantine:
 
     def add(self, place: Place, body: bytes) -> None:
         """Takes the stored body of a chunk, which was checked against its index."""
-        row = place.row
-        self._writer.add(row.ref, body, raw_bytes=row.raw_bytes, codec=row.codec, bases=row.bases)
-        self._places[row.ref] = place
+        self._writer.copy(place.row, body)
+        self._places[place.row.ref] = place
 
     @property
     def is_full(self) -> bool:
@@ -99,8 +100,10 @@ class Quarantine:
         for ref in (row.ref for pack in packs for row in pack.index.rows()):
             try:
                 reader.chunk(ref.digest)
-            except MgitError:
+            except MgitError as error:
                 undecoded.add(ref)
+                if isinstance(error, UnknownCodecError):
+                    self.unknown = error
         return undecoded
 
     def _joint_reader(self, packs: list[FinishedPack], bad: set[Ref]) -> Reader:
@@ -126,14 +129,9 @@ class Quarantine:
         for pack in packs:
             for row in pack.index.rows():
                 if row.ref not in bad:
-                    self._copy(writer, Place(pack.pack, row), pack)
+                    writer.copy(row, pack.read(pack.pack, row.offset, row.end))
         self._writer.discard()
         return writer.finish()
-
-    def _copy(self, writer: PackWriter, place: Place, pack: FinishedPack) -> None:
-        row = place.row
-        body = pack.read(place.pack, row.offset, row.end)
-        writer.add(row.ref, body, raw_bytes=row.raw_bytes, codec=row.codec, bases=row.bases)
 
 
 def verified(ref: Ref, body: bytes) -> MetaObject:

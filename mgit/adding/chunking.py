@@ -80,13 +80,9 @@ def store_pieces(
     with closing(map_in_order(_Intake(writer, bases).take, pieces)) as taken:
         for new in taken:
             if new.coded:
-                ref, coded = Ref(CHUNK, new.chunk), new.coded
+                ref, raw_bytes, coded = Ref(CHUNK, new.chunk), new.raw_bytes, new.coded
                 writer.add(
-                    ref,
-                    coded.body,
-                    raw_bytes=new.raw_bytes,
-                    codec=coded.codec,
-                    bases=coded.bases,
+                    ref, coded.body, raw_bytes=raw_bytes, codec=coded.codec, bases=coded.bases
                 )
             found.append(new.chunk)
             if advance:

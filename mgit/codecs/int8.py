@@ -81,8 +81,7 @@ class Quantization:
 
 
 def _singles(bits: Lanes, form: Float) -> Single:
-    narrow = bits_of(values_of(bits, form), F32) if form.lane > F32.lane else None
-    return convert(bits, form, F32).view("<f4") if narrow is None else narrow.view("<f4")
+    return convert(bits, form, F32).view("<f4")
 
 
 def find(child: Integers, parent: Lanes, form: Float, columns: int) -> Quantization | None:

@@ -110,9 +110,10 @@ def pack(lanes: Lanes, dtype: DType, *, entropy_coded: bool = False) -> bytes:
         entropy_coded: Whether planes may be coded with the entropy coder, which must be installed.
     """
     octets = lanes.view(np.uint8).reshape(-1, dtype.lane)
-    choices: list[tuple[int, Compress]] = [(_ZSTD, _zstd(log)) for log in _HASH_LOGS]
+    fast, small = map(_zstd, _HASH_LOGS)
+    choices: list[tuple[int, Compress]] = [(_ZSTD, fast), (_ZSTD, small)]
     if entropy_coded:
-        choices.append((_PIECES, lambda plane: _pieces(plane, choices[-2][1])))
+        choices.append((_PIECES, lambda plane: _pieces(plane, small)))
     table, parts = [], []
     for index in range(dtype.lane):
         method, coded = _coded(np.ascontiguousarray(octets[:, index]), choices)

@@ -1,14 +1,15 @@
 """One collection from begin to end: ``mgit gc``."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from mgit.digest import Digest
-from mgit.errors import ConflictError
 from mgit.objects import PackId
 from mgit.progress import Progress, silent
 from mgit.repacking.condemning import (
     Removal,
+    alone,
     due_packs,
     install_and_condemn,
     remove_due,
@@ -19,7 +20,6 @@ from mgit.repacking.replacing import write_replacements
 from mgit.repacking.sweeping import sweep
 from mgit.repository import Repository, log_operation
 from mgit.store import Lease
-from mgit.store.files import locked_if_free
 
 GRACE = timedelta(days=14)
 
@@ -78,7 +78,7 @@ def collect(
         progress: Is told how far the writing of new packs is.
 
     Raises:
-        ConflictError: Another collection is under way.
+        ConflictError: Another collection, or a repack, is under way.
         UnknownCodecError: Something here needs a newer version: nothing is removed.
         DamagedError: Something that may lead to other things cannot be read: nothing is removed.
         MachineError: No space for the new packs.
@@ -87,9 +87,7 @@ def collect(
         kept, plan = _planned(repository)
         return _foreseen(repository, kept, plan, grace)
     repository.check_writable()
-    with locked_if_free(repository.folder / "local" / "collecting") as is_free:
-        if not is_free:
-            raise ConflictError("a collection is under way here", hint="wait until it has ended")
+    with alone(repository):
         return _collected(repository, grace, progress)
 
 
@@ -153,6 +151,6 @@ def _report(
     )
 
 
-def _size(repository: Repository, packs: "frozenset[PackId] | set[PackId]") -> int:
+def _size(repository: Repository, packs: Iterable[PackId]) -> int:
     indexes = repository.store.catalog.packs
     return sum(indexes[pack].size_bytes for pack in packs if pack in indexes)

@@ -1,17 +1,34 @@
 """Condemned packs: they go when nobody can be using them, and when nothing kept needs them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from mgit.digest import Digest
-from mgit.errors import AbsentError, DamagedError
+from mgit.errors import AbsentError, ConflictError, DamagedError
 from mgit.objects import CHUNK, Manifest, PackId, Ref
 from mgit.repacking.plan import without
 from mgit.repacking.reaching import Kept, reach, require_collectable
 from mgit.repository import History, Reason, Repository, absences, read_parts
 from mgit.roots import closure
 from mgit.store import Catalog, FinishedPack, Lease, Store
+from mgit.store.files import locked_if_free
+
+
+@contextmanager
+def alone(repository: Repository) -> Iterator[None]:
+    """Lets no other collection or repack work here meanwhile.
+
+    Raises:
+        ConflictError: One does already.
+    """
+    with locked_if_free(repository.folder / "local" / "collecting") as is_free:
+        if not is_free:
+            raise ConflictError(
+                "a collection or a repack is under way here", hint="wait until it has ended"
+            )
+        yield
 
 
 def install_and_condemn(

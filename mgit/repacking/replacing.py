@@ -36,10 +36,7 @@ def write_replacements(
         for place in places:
             row = place.row
             is_chunk = store.catalog.packs[place.pack].kind is PackKind.CHUNKS
-            body = store.reader.stored(place)
-            (chunks if is_chunk else metadata).add(
-                row.ref, body, raw_bytes=row.raw_bytes, codec=row.codec, bases=row.bases
-            )
+            (chunks if is_chunk else metadata).copy(row, store.reader.stored(place))
             done += row.stored_bytes
             progress(done, total)
         packs += chunks.finish()

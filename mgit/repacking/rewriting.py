@@ -12,13 +12,13 @@ from datetime import timedelta
 from itertools import chain
 
 from mgit.digest import Digest
-from mgit.errors import AbsentError, ConflictError, DamagedError
+from mgit.errors import AbsentError, DamagedError
 from mgit.lineage import Lineage
 from mgit.objects import CHUNK, PackId, PackKind, Ref
 from mgit.progress import Progress, silent
 from mgit.repacking.collecting import GRACE
 from mgit.repacking.columns import Column, columns_of, in_order, relatives_of, strangers
-from mgit.repacking.condemning import Removal, install_and_condemn, remove_due
+from mgit.repacking.condemning import Removal, alone, install_and_condemn, remove_due
 from mgit.repacking.growing import Draft, Growing
 from mgit.repacking.nearness import by_nearness
 from mgit.repacking.reaching import Kept, reach, require_collectable
@@ -26,7 +26,7 @@ from mgit.repacking.recoding import OPTIONAL, Recoder
 from mgit.repository import History, Parts, Repository, coding_of, log_operation, read_parts
 from mgit.selection import Selection
 from mgit.store import Catalog, Coding, Effort, FinishedPack, PackIndex, Place, Reader, Row, Store
-from mgit.store.files import locked_if_free, require_space
+from mgit.store.files import require_space
 from mgit.threads import map_in_order
 
 _WORTH = 200  # less than this part of what is there is no reason to write everything again
@@ -92,21 +92,19 @@ def repack(
     """
     repository.check_writable()
     coding = coding_of(repository, effort)
-    with locked_if_free(repository.folder / "local" / "collecting") as is_free:
-        if not is_free:
-            raise ConflictError("a collection is under way here", hint="wait until it has ended")
+    with alone(repository):
         task = _task(repository, selector, coding, progress)
         with _draft(task) as draft:
             found = _recoded(task, draft)
-            if is_dry_run or not found.is_changed:
-                return replace(found, is_dry_run=is_dry_run)
-            packs = _written(task, draft)
-            condemned = install_and_condemn(repository.store, packs, task.old, task.kept)
-        log_operation(repository, f"repack {selector}".rstrip(), condemned=len(condemned))
-        removal = remove_due(repository, grace=grace)
-    new_bytes = sum(pack.size_bytes for pack in packs)
-    condemned_packs = len(condemned)
-    return replace(found, new_bytes=new_bytes, condemned_packs=condemned_packs, removal=removal)
+            if is_dry_run:
+                return replace(found, is_dry_run=True)
+            if found.is_changed:
+                packs = _written(task, draft)
+                condemned = install_and_condemn(repository.store, packs, task.old, task.kept)
+                new_bytes = sum(pack.size_bytes for pack in packs)
+                found = replace(found, new_bytes=new_bytes, condemned_packs=len(condemned))
+                log_operation(repository, f"repack {selector}".rstrip(), condemned=len(condemned))
+        return replace(found, removal=remove_due(repository, grace=grace))
 
 
 @dataclass(slots=True)
@@ -125,8 +123,8 @@ class _Task:
         chosen: Those of them that are coded anew.
         coding: How much work goes into it.
         progress: Is told how far the work is.
-        done_bytes: Raw bytes that were coded or read back.
-        total_bytes: Of both together.
+        total_bytes: Raw bytes that are to be coded, and read back.
+        done_bytes: How many of them are done.
     """
 
     store: Store
@@ -140,8 +138,8 @@ class _Task:
     chosen: frozenset[Digest]
     coding: Coding
     progress: Progress
-    done_bytes: int
     total_bytes: int
+    done_bytes: int = 0
 
     def on_columns(self, work: Callable[[Column], int]) -> int:
         """Does some work on every column, on several threads; returns the raw bytes in all."""
@@ -185,7 +183,6 @@ def _task(repository: Repository, selector: str, coding: Coding, progress: Progr
         chosen=chosen,
         coding=coding,
         progress=progress,
-        done_bytes=0,
         total_bytes=2 * sum(sizes.values()),
     )
 
@@ -193,9 +190,7 @@ def _task(repository: Repository, selector: str, coding: Coding, progress: Progr
 def _models(repository: Repository, history: History, kept: Kept) -> dict[Digest, Parts]:
     found = {}
     for node in kept.nodes & history.nodes.keys():
-        with contextlib.suppress(
-            AbsentError, DamagedError
-        ):  # what of it is here stays all the same
+        with contextlib.suppress(AbsentError, DamagedError):  # what of it is here stays
             found[node] = read_parts(repository, history.nodes[node])
     return found
 
@@ -270,13 +265,7 @@ def _written(task: _Task, draft: Draft) -> list[FinishedPack]:
             if row := fresh.get(chunk):
                 old = draft.copied.get(chunk)
                 reader, place = (task.store.reader, old) if old else (drafted, _place(coded, row))
-                writer.add(
-                    row.ref,
-                    reader.stored(place),
-                    raw_bytes=row.raw_bytes,
-                    codec=row.codec,
-                    bases=row.bases,
-                )
+                writer.copy(row, reader.stored(place))
         packs = writer.finish()
         _read_back(task, packs, fresh)
     return packs

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mgit.digest import Digest
-from mgit.errors import FormatError, MachineError, MgitError
+from mgit.errors import FormatError, MgitError, PackMissingError
 from mgit.objects import CHUNK, PackId, Ref, decode
 from mgit.progress import Progress, silent
 from mgit.repair.affecting import Damage, Lost, damages, forged, gaps, lost_nodes
@@ -124,13 +124,18 @@ def _fault(repository: Repository, place: Place, *, is_decoding: bool) -> str:
     reader = repository.store.reader
     try:
         body = reader.stored(place)
+    except PackMissingError:
+        return ""
+    except MgitError as error:  # also where the disk refuses to give the bytes
+        return str(error)
+    try:
         if place.row.ref.kind != CHUNK:
             if Digest.of(body) != place.row.ref.digest:
-                raise FormatError("the object does not have its digest")
+                return "the object does not have its digest"
             decode(body)
         elif is_decoding:
             reader.decoded(place)
-    except (FormatError, MachineError) as error:  # the disk may refuse to give the bytes
+    except FormatError as error:
         return str(error)
     except MgitError:
         return ""

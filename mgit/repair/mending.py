@@ -163,6 +163,8 @@ class _Work:
             receive_chunks(quarantine, peer, self._below(chunks), self.progress)
             rest = [chunk for chunk in chunks if not self.is_here(Ref(CHUNK, chunk))]
             receive_chunks(quarantine, peer, rest, self.progress)
+        if quarantine.unknown:
+            self.failures[peer.name] = str(quarantine.unknown)
         metadata = Metadata(repository, peer)
         objects = metadata.absent(sorted(wanted - _chunks(wanted)))
         objects |= _signatures(metadata, objects)

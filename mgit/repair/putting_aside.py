@@ -13,6 +13,7 @@ from mgit.objects import PackId, Ref
 from mgit.repair.affecting import is_readable
 from mgit.repository import Repository
 from mgit.store import TRAILER_BYTES, Catalog, PackIndex, parse_trailer
+from mgit.store.format import MAX_INDEX_BYTES
 
 _PACK_NAME = re.compile(r"([0-9a-f]{64})\.(meta|chunks)")
 _DAY_S = 86_400
@@ -73,8 +74,8 @@ def _is_broken(path: Path) -> bool:
             size = path.stat().st_size
             file.seek(max(size - TRAILER_BYTES, 0))
             length, pack = parse_trailer(file.read())
-            if length > size - TRAILER_BYTES:
-                return True
+            if length > min(size - TRAILER_BYTES, MAX_INDEX_BYTES):
+                return length > size - TRAILER_BYTES  # else a newer version may have written it
             file.seek(size - TRAILER_BYTES - length)
             data = file.read(length)
     except FormatError:

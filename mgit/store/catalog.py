@@ -66,24 +66,22 @@ class Catalog:
     condemned: AbstractSet[PackId] = frozenset()
     _costs: dict[Digest, Cost | None] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
+    _beside: Sequence[PackIndex] = field(init=False, repr=False)  # those not merged
+
+    def __post_init__(self) -> None:
+        """Finds out once which packs are to be asked one by one."""
+        covered = self.merged.covered if self.merged else frozenset()
+        self._beside = [index for pack, index in self.packs.items() if pack not in covered]
 
     def places(self, ref: Ref) -> list[Place]:
         """Returns every undamaged row of an object."""
-        if self.merged is None:
-            found = [(i.pack, i.find(ref)) for i in self.packs.values()]
-            return self._undamaged(found)
-        found = [
-            (pack, self.packs[pack].row(number)) for pack, number in self.merged.find(ref.digest)
-        ]
-        rest = self.packs.keys() - self.merged.covered
-        found += [(pack, self.packs[pack].find(ref)) for pack in sorted(rest)]
-        return self._undamaged([(pack, row) for pack, row in found if row and row.ref == ref])
-
-    def _undamaged(self, found: list[tuple[PackId, Row | None]]) -> list[Place]:
+        merged = self.merged.find(ref.digest) if self.merged else ()
+        found = [(pack, self.packs[pack].row(number)) for pack, number in merged]
+        found += [(index.pack, row) for index in self._beside if (row := index.find(ref))]
         return [
             Place(pack, row)
             for pack, row in found
-            if row is not None and (pack, row.ref.digest) not in self.damaged
+            if row.ref == ref and (pack, ref.digest) not in self.damaged
         ]
 
     def __contains__(self, ref: object) -> bool:

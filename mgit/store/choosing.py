@@ -25,7 +25,7 @@ class Effort(Enum):
 
     FAST = "the first base that fits, the fastest coding"
     NORMAL = "the best of a few bases, and how the chunk may have been derived from them"
-    MAX = "the same, with slower codings that are a little smaller"
+    MAX = "the same; whoever writes a whole family anew also tries each base by itself"
 
 
 @dataclass(frozen=True, slots=True)

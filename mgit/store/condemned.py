@@ -35,7 +35,7 @@ class Condemned:
             with contextlib.suppress(ValueError):  # a line that makes no sense
                 match fact:
                     case {"condemned": list(packs), "seen": str(seen)}:
-                        when = datetime.fromisoformat(seen)
+                        when = datetime.fromisoformat(seen).astimezone(UTC)
                         for pack in _packs(packs):
                             found.setdefault(pack, when)
                     case {"forgotten": list(packs)}:

@@ -59,8 +59,7 @@ def write_together(
     for index in indexes:
         for row in index.rows():
             if row.ref not in writer:
-                body = stored(Place(index.pack, row))
-                writer.add(row.ref, body, raw_bytes=row.raw_bytes, codec=row.codec, bases=row.bases)
+                writer.copy(row, stored(Place(index.pack, row)))
     ordered = sorted(writer.rows, key=lambda ref: (ref.digest, ref.kind))
     places = {ref: number for number, ref in enumerate(ordered)}
     claims: list[Value] = [

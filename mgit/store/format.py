@@ -229,10 +229,9 @@ class PackIndex:
         is_tight = np.array_equal(columns["offset"][order], starts[: len(columns)])
         if not is_tight or (int(ends[-1]) if len(ends) else 0) != self.bodies_bytes:
             raise FormatError(f"the bodies of pack {self.pack.short} do not lie end to end")
-        if np.any(columns["first_base"].astype(np.uint64) + columns["bases"] > bases):
-            raise FormatError(f"pack {self.pack.short} has a row outside its base table")
-        if int(columns["bases"].sum(dtype=np.uint64)) > bases:  # else few bytes give many bases
-            raise FormatError(f"pack {self.pack.short} has rows that share their bases")
+        counts = columns["bases"].astype(np.uint64)  # all of them: few bytes name no more bases
+        if np.any(columns["first_base"] + counts > bases) or int(counts.sum()) > bases:
+            raise FormatError(f"pack {self.pack.short} has rows outside its base table")
         if np.any(columns["kind"] >= len(self.kinds)):
             raise FormatError(f"pack {self.pack.short} has a row of no kind")
         if np.any(columns["raw"] > _MAX_RAW_BYTES[self.kind]):

@@ -113,8 +113,8 @@ class Reader:
         """
         row = place.row
         coding = codec(row.codec)
-        if len(row.bases) > coding.bases:  # before they are read: a row can name 65,535
-            raise FormatError(f"{len(row.bases)} bases, of which {coding.name} takes {coding.bases}")
+        if len(row.bases) > coding.bases:  # told before they are read: a row can name 65,535
+            raise FormatError(f"{len(row.bases)} bases for codec {coding.name}")
         bases = [self.chunk(base) for base in row.bases]
         raw = coding.decode(self.stored(place), bases, row.raw_bytes)
         if Digest.of(raw) != row.ref.digest:

@@ -1,6 +1,7 @@
 """The packs of this copy: a folder that only grows. Writing order and damage are decided here."""
 
 import contextlib
+import errno
 import os
 import re
 import time
@@ -14,13 +15,7 @@ from mgit.objects import PackId, PackKind
 from mgit.store.catalog import Catalog, Place
 from mgit.store.condemned import Condemned
 from mgit.store.facts import Fact, Facts
-from mgit.store.files import (
-    is_unlocked,
-    machine_errors,
-    replace,
-    sync_folder,
-    write_whole,
-)
+from mgit.store.files import is_unlocked, machine_errors, replace, sync_folder, write_whole
 from mgit.store.format import MAX_INDEX_BYTES, TRAILER_BYTES, PackIndex, parse_trailer
 from mgit.store.leases import Leases
 from mgit.store.merged import merged_index
@@ -101,8 +96,8 @@ class Store:
                 self.unready[path.name] = str(error)
         self._indexes = indexes
         merged = merged_index(self.cache / "merged-index", indexes)
-        catalog = Catalog(indexes, self._damaged_rows() | self._found_bad, merged)
-        catalog.condemned = frozenset(self.condemned.since())
+        damaged = self._damaged_rows() | self._found_bad
+        catalog = Catalog(indexes, damaged, merged, frozenset(self.condemned.since()))
         self._reader = Reader(catalog, self.read, self._report, self._renew)
         return self._reader
 
@@ -120,7 +115,13 @@ class Store:
                 self.unready[path.name] = "not a pack"
 
     def read(self, pack: PackId, start: int, stop: int) -> bytes:
-        """Returns a range of a pack's bytes."""
+        """Returns a range of a pack's bytes.
+
+        Raises:
+            PackMissingError: The pack is not here, or no more.
+            FormatError: The disk cannot give these bytes: another pack may have the same object.
+            MachineError: Something else is wrong with this machine.
+        """
         if pack not in self._indexes:
             raise PackMissingError(f"pack {pack.short} is gone")
         path = self.path_of(pack)
@@ -131,6 +132,10 @@ class Store:
                 raise PackMissingError(f"pack {pack.short} is gone") from error
             try:
                 return os.pread(descriptor, stop - start, start)
+            except OSError as error:
+                if error.errno == errno.EIO:
+                    raise FormatError(f"the disk does not give it: {error.strerror}") from error
+                raise
             finally:
                 os.close(descriptor)
 

@@ -113,6 +113,10 @@ class PackWriter:
             self.rows[ref] = Row(ref, codec, bases, self._end, len(body), raw_bytes, check)
             self._end += len(body)
 
+    def copy(self, row: Row, body: bytes) -> None:
+        """Appends an object as it is stored in another pack: its row there, and its body."""
+        self.add(row.ref, body, raw_bytes=row.raw_bytes, codec=row.codec, bases=row.bases)
+
     def _start(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{secrets.token_hex(16)}.part"

@@ -13,6 +13,7 @@ from mgit.errors import (
     MgitError,
     NotFoundError,
     RemoteError,
+    UnknownCodecError,
     UsageError,
 )
 from mgit.objects import ROOT_TYPE, MetaObject, Payload, RepositoryRoot
@@ -27,6 +28,7 @@ from mgit.sync.receiving import Fetched, receive
 from mgit.sync.settings import Source, absolute_url, remotes, source_of, write_first_settings
 
 _PIN_DIGITS = 12
+_OF_NO_USE = (RemoteError, NotFoundError, ForbiddenError, DamagedError, UnknownCodecError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,7 @@ def backfill(
     Raises:
         AbsentError: No remote has all of them.
         RemoteError: The only remote cannot be reached.
+        UnknownCodecError: What came cannot be decoded here.
     """
     received = 0
     failures: list[MgitError] = []
@@ -192,7 +195,7 @@ def backfill(
         source = replace(source_of(repository, name), select=selector, weights=True)
         try:
             received += receive(repository, source, connect(source.url), progress).received_bytes
-        except (RemoteError, NotFoundError, ForbiddenError, DamagedError) as error:
+        except _OF_NO_USE as error:
             failures.append(error)  # another remote may have them
         lacking = _incomplete(repository, wanted)
         if not lacking:

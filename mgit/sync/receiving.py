@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from mgit.digest import Digest
-from mgit.errors import DamagedError, PackMissingError, TrustError, UsageError
+from mgit.errors import DamagedError, PackMissingError, TrustError, UnknownCodecError, UsageError
 from mgit.intake import Quarantine
 from mgit.names import Names
 from mgit.objects import CHUNK, MetaObject, Node, Payload, Ref
@@ -81,6 +81,7 @@ def fetch(
         RemoteError: It cannot be reached.
         UsageError: It holds another repository.
         DamagedError: Something arrived damaged; what arrived whole is kept.
+        UnknownCodecError: Weights came that cannot be decoded here; all the rest is done.
     """
     source = source_of(repository, remote)
     wanted = Source(source.name, source.url, selector or source.select, source.weights)
@@ -119,6 +120,7 @@ def _receive(repository: Repository, source: Source, peer: Peer, progress: Progr
     with repository.writing():
         repository.store.refresh()
         count = install_objects(repository, objects.values())  # last: this moves names
+    _require_known(quarantine, peer, chunks)
     now = repository.history()
     return Fetched(
         remote=source.name,
@@ -239,6 +241,14 @@ def _require_whole(
             f"{len(needed)} objects arrived damaged; first {next(iter(needed.values()))}",
             hint="what arrived whole is kept; fetch the rest from another remote",
         )
+
+
+def _require_known(quarantine: Quarantine, peer: Peer, chunks: Iterable[Digest]) -> None:
+    """Raises UnknownCodecError if chunks did not come because they cannot be decoded here."""
+    unknown = quarantine.unknown
+    if unknown and _damaged(quarantine.repository, peer, chunks):
+        text = f"the weights of some models did not come: {unknown}"
+        raise UnknownCodecError(text, hint=unknown.hint)
 
 
 def _promise(

@@ -1,5 +1,10 @@
 """What a check finds, and what it is not misled by."""
 
+import errno
+import os
+
+import pytest
+
 from mgit import repair
 from mgit.codecs import FAST, fast
 from mgit.codecs.form import Form
@@ -115,6 +120,27 @@ def test_what_decodes_well_is_not_blamed_for_its_base(copies: Copies) -> None:
 
     assert [damage.place.row.ref for damage in report.damage] == [bad]
     assert set(report.damage[0].models) == {"base@v1", "base", "half"}
+
+
+def test_what_the_disk_refuses_to_give_is_told(
+    copies: Copies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = copies.alice.store.catalog.places(Ref(CHUNK, next(copies.parts("half").chunks())))
+    spots = {place.row.offset for place in refused}
+    real = os.pread
+
+    def pread(descriptor: int, size: int, offset: int) -> bytes:
+        if offset in spots and size == refused[0].row.stored_bytes:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(descriptor, size, offset)
+
+    monkeypatch.setattr(os, "pread", pread)
+
+    for is_decoding in (False, True):
+        (damage,) = repair.check(copies.alice, is_decoding=is_decoding).damage
+
+        assert (damage.place, damage.models) == (refused[0], ("half",))
+        assert "Input/output error" in damage.reason
 
 
 def test_of_two_bad_rows_in_a_pack_the_one_that_is_good_again_counts_again(copies: Copies) -> None:

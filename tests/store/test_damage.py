@@ -8,6 +8,8 @@
 Everything else still reads, and no reader ever gives a wrong byte.
 """
 
+import errno
+import os
 import shutil
 import struct
 from collections.abc import Callable
@@ -258,3 +260,24 @@ def test_a_pack_under_the_ending_or_the_id_of_another_is_not_ready(tmp_path: Pat
 
     assert store.unready.keys() == {first.with_suffix(".meta").name, swapped.name}
     assert swapped.read_bytes() == content
+
+
+def test_where_the_disk_gives_an_error_another_pack_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for made in ([full("A")], [full("A"), full("B")]):
+        write_pack(tmp_path / "packs", made)
+    store = store_at(tmp_path)
+    first, second = store.catalog.choices(id_of("A"))
+    refused = store.path_of(first.pack).stat().st_ino
+    real = os.pread
+
+    def pread(descriptor: int, size: int, offset: int) -> bytes:
+        if os.fstat(descriptor).st_ino == refused:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(descriptor, size, offset)
+
+    monkeypatch.setattr(os, "pread", pread)
+
+    assert store.reader.chunk(id_of("A")) == raw_of("A")
+    assert store.reader.catalog.choices(id_of("A")) == [second]

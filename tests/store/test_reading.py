@@ -1,25 +1,31 @@
 """Reading takes the next row when one is bad, tells what it found, and never gives a wrong byte."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mgit.digest import Digest
-from mgit.errors import AbsentError, DamagedError, UnknownCodecError
-from mgit.objects import CHUNK, Ref
+from mgit.errors import AbsentError, DamagedError, FormatError, UnknownCodecError
+from mgit.objects import CHUNK, PackKind, Ref
 from mgit.store import Catalog, Place, Reader, Row
-from mgit.store.format import check_of
+from mgit.store.format import build_index, check_of
 from tests.store.building import (
     Made,
     Packs,
     delta,
+    end_to_end,
     full,
     id_of,
     index_of,
+    parsed,
     raw_of,
     store_at,
     write_pack,
 )
+
+# Where things stand in an index; see FORMAT.md.
+_BASES_AT, _ROWS_AT, _ROW_BYTES, _FIRST_BASE_AT = 36, 1344, 80, 72
 
 
 def lying(word: str, of: str) -> Made:
@@ -64,6 +70,29 @@ def test_a_damaged_base_is_blamed_and_not_what_rests_on_it() -> None:
     with pytest.raises(DamagedError, match=id_of("A").short):
         packs.reader.chunk(id_of("B"))
     assert [place.row.ref.digest for place in packs.reported] == [id_of("A")]
+
+
+def test_a_row_with_more_bases_than_its_codec_takes_is_refused_before_they_are_read() -> None:
+    row = replace(delta("X", "A").row, bases=(id_of("A"), id_of("B")))
+    packs = Packs([full("A"), full("B")], [Made(row, delta("X", "A").body)])
+    packs.spoil(0, "B")
+
+    with pytest.raises(FormatError, match="2 bases"):
+        packs.reader.decoded(Place(packs.indexes[1].pack, packs.indexes[1].row(0)))
+    assert packs.reported == []
+
+
+def test_an_index_whose_rows_share_their_bases_is_refused() -> None:
+    """Else 80 bytes each could name thousands."""
+    rows = [delta("X", "A").row, delta("Y", "A").row]
+    index = bytearray(build_index(PackKind.CHUNKS, end_to_end(rows), {}))
+    table = _ROWS_AT + len(rows) * _ROW_BYTES
+    index[_ROWS_AT + _ROW_BYTES + _FIRST_BASE_AT] = 0
+    index[_BASES_AT] = 1
+    del index[table : table + 32]
+
+    with pytest.raises(FormatError, match="base table"):
+        parsed(bytes(index))
 
 
 def test_a_codec_that_is_not_known_is_not_damage() -> None:

@@ -5,15 +5,16 @@ stick:  a folder with the packs of alice
 """
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 from mgit import sync
 from mgit.digest import Digest
-from mgit.errors import DamagedError
+from mgit.errors import DamagedError, UnknownCodecError
 from mgit.objects import CHUNK, Node, PackKind, Ref
-from mgit.repair import check
+from mgit.repair import check, mend
 from mgit.repository import Presence, Repository, presence, read_parts
 from mgit.store import Catalog, Place
 from tests.checkpoints import spoil
@@ -228,3 +229,51 @@ def test_a_base_here_that_turns_out_to_be_damaged_is_fetched_again(
     assert bases & before
     assert presence(fresh(bob), newest(alice)[1]) is Presence.COMPLETE
     assert names(fresh(bob)) == names(alice)
+
+
+# --- what cannot be decoded here ---
+
+
+@pytest.fixture
+def coded(alice: Repository, tmp_path: Path) -> Path:
+    """A repository whose weights need the entropy coder."""
+    alice.write_settings({**alice.settings(), "entropy-coder": "openzl"})
+    add(alice, "coded", weights("coded", elements=40_000))
+    return tmp_path / "alice"
+
+
+def uninstall(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("openzl", "openzl.ext"):
+        monkeypatch.setitem(sys.modules, module, None)
+
+
+def test_weights_that_cannot_be_decoded_here_are_told_and_can_follow(
+    coded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = Person("carl", tmp_path)
+
+    uninstall(monkeypatch)
+    with pytest.raises(UnknownCodecError, match="not installed") as told:
+        person.clone(str(coded))
+    copy = Repository.open(tmp_path / "carl", person.home)
+    with pytest.raises(UnknownCodecError):
+        sync.backfill(copy, "coded")
+
+    assert "pip install" in told.value.hint
+    assert names(copy).keys() == {"base", "coded"}
+    assert check(copy).is_clean
+    monkeypatch.undo()
+    assert sync.backfill(copy, "coded").nodes == 1
+
+
+def test_a_repair_tells_what_it_cannot_decode(
+    coded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = Person("carl", tmp_path).clone(str(coded))
+    for path in copy.folder.glob("packs/*.chunks"):
+        path.unlink()
+
+    uninstall(monkeypatch)
+    assert "openzl" in mend(fresh(copy)).failures["origin"]
+    monkeypatch.undo()
+    assert mend(fresh(copy)).report.is_clean

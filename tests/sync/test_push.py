@@ -352,6 +352,18 @@ def test_a_remote_that_loses_what_was_sent_is_told(alice: Repository, stick: Pat
         push_via(alice, Forgetful(stick, lambda: None))
 
 
+def test_a_remote_that_loses_what_a_push_rests_on_is_told(alice: Repository, stick: Path) -> None:
+    sync.push(alice, str(stick))
+    add(alice, "again", BASE)
+    (collected,) = stick.glob("packs/*.chunks")
+
+    with pytest.raises(RemoteError, match="lost packs during the push"):
+        push_via(alice, Meanwhile(stick, collected.unlink))
+    sync.push(alice, str(stick))
+
+    assert chunks_at(stick, stick.parent) >= chunks_of(alice, "again")
+
+
 def test_a_damaged_chunk_is_not_sent_on(alice: Repository, stick: Path, tmp_path: Path) -> None:
     victim = min(alice.folder.glob("packs/*.chunks"), key=lambda path: path.stat().st_mtime_ns)
     data = bytearray(victim.read_bytes())

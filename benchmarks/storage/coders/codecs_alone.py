@@ -20,9 +20,9 @@ from benchmarks.storage.coders.tensors import split, tensors
 from mgit.codecs import entropy, fast, planes, rcb
 from mgit.codecs.form import Form
 from mgit.objects import DTYPES
+from mgit.objects.dtypes import CHUNK_ELEMENTS
 
 RUNS = 2
-CHUNK_ELEMENTS = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)

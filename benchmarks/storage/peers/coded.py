@@ -42,17 +42,16 @@ class Coded:
 
     def add(self, models: Sequence[Model], work: Work) -> None:
         """Runs the module once for all models."""
-        write_models(models, work.meter.folder / "family.json")
-        self._run(work, "add")
+        self._run(models, work, "add")
 
     def export(self, models: Sequence[Model], work: Work, folder: Path) -> None:
         """Runs the module once for all models."""
-        write_models(models, work.meter.folder / "family.json")
-        self._run(work, "export", folder)
+        self._run(models, work, "export", folder)
 
-    def _run(self, work: Work, verb: str, *rest: Path) -> None:
+    def _run(self, models: Sequence[Model], work: Work, verb: str, *rest: Path) -> None:
         at = self.environment.programs(work.tools) / "python" if self.environment else None
         work.meter.environment = {"PYTHONPATH": f"{ROOT}:{ROOT / 'remotes'}"}
         module = f"benchmarks.storage.coders.{self.module}"
         family = work.meter.folder / "family.json"
+        write_models(models, family)
         work.meter.run(at or sys.executable, "-m", module, verb, family, work.store, *rest)

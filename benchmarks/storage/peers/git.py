@@ -92,7 +92,9 @@ class GitLfs:
         """Commits the models."""
         work.meter.path = [program("git-lfs", work.tools)]
         begin(work.meter, work.store)
-        _track(work, "lfs")
+        work.meter.run("git", "lfs", "install", "--local", inside=work.store)
+        work.meter.run("git", "lfs", "track", FILE, inside=work.store)
+        _commit_settings(work)
         commit_all(models, work, "git", "add")
 
     def export(self, models: Sequence[Model], work: Work, folder: Path) -> None:
@@ -133,12 +135,6 @@ class GitTheta:
     def export(self, models: Sequence[Model], work: Work, folder: Path) -> None:
         """Checks the models out."""
         check_out_all(models, work, folder)
-
-
-def _track(work: Work, extension: str) -> None:
-    work.meter.run("git", extension, "install", "--local", inside=work.store)
-    work.meter.run("git", extension, "track", FILE, inside=work.store)
-    _commit_settings(work)
 
 
 def _commit_settings(work: Work) -> None:

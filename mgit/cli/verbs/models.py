@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @verb("init", "mgit init", "mgit init models --as alice")
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where.")] = Path(),
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where; else here.")] = Path(),
     label: OwnLabel = "",
 ) -> Page:
     """Makes a repository, and a signing key if you have none."""
@@ -80,7 +80,8 @@ def add(
         typer.Option(metavar="GLOB", help="Leave such files out; repeatable."),
     ] = None,
     is_fast: Annotated[
-        bool, typer.Option("--fast", help="Less work, and a repository that grows faster.")
+        bool,
+        typer.Option("--fast", help="Less work: the first base that fits, the fastest coding."),
     ] = False,
 ) -> Page:
     """Adds a checkpoint as a model, or as its next version."""
@@ -129,7 +130,7 @@ def _amount(added: "Added") -> str:
 def export(
     selector: Selected,
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet.")
+        Path, typer.Argument(metavar="DIR", help="A folder that does not exist, or is empty.")
     ],
     tensors: Annotated[
         list[str] | None,

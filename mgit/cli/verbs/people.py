@@ -1,6 +1,5 @@
 """Who signs, who may do what, and who made a model."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -107,14 +106,12 @@ def key_export(
 
 def _write_secret(target: Path, content: bytes) -> None:
     from mgit.errors import UsageError
-    from mgit.store.files import machine_errors
+    from mgit.store.files import machine_errors, write_whole
 
     if target.exists():
         raise UsageError(f"{target} is there already", hint="give a file that does not exist yet")
     with machine_errors("writing the key"):
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+        write_whole(target, content, mode=0o600)
 
 
 @verb(

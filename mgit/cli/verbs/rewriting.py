@@ -89,7 +89,9 @@ def repack(
 
     bound = _bound(lossy, error)
     if (is_fast and is_max) or (bound and (is_fast or is_max or is_dry_run)):
-        raise wrong_usage("--fast, --max and --lossy are different ways, and only packs can be dry")
+        raise wrong_usage(
+            "give one of --fast, --max, --lossy, --error; with the last two there is no --dry-run"
+        )
     if gates and not bound:
         raise wrong_usage("--gate is for --lossy and --error: nothing else changes a model")
     repository = session().repository()
@@ -150,7 +152,7 @@ def _repacked(found: "Repacked") -> Iterator[Block]:
         gain = ratio(found.old_bytes, found.new_bytes)
         sizes = f"{size(found.old_bytes)} {would or 'are '}{size(found.new_bytes)} now"
         yield line(f"{sizes} ({gain}): {counted(found.recoded, 'chunk')} stored in another way")
-    if found.condemned_packs:
+    if found.condemned_packs or found.removal.packs:
         packs = counted(found.condemned_packs, "pack")
         removed = counted(found.removal.packs, "pack")
         yield line(f"condemned: {packs}; removed: {removed}, {size(found.removal.size_bytes)}")
