@@ -103,13 +103,17 @@ class _Work:
     def _gone_with_them(self, history: History) -> set[Ref]:
         """Returns what entries and nodes cite that were gone: they lay in one pack with it.
 
+        And what named nodes cite while a pack is gone: it may have had their manifests.
+
         Nothing, where this copy is one of a part: nobody knows then what it had.
         """
         if absences(self.repository):
             return set()
         damaged = {place.row.ref for place in self.bad}
         fresh = (history.objects.get(ref.digest) for ref in self.healed.keys() - damaged)
-        return {ref for obj in fresh if isinstance(obj, Payload | Node) for ref in obj.keeps()}
+        named = history.named_nodes if self.unread else ()
+        citing = [*fresh, *(history.nodes.get(node) for node in named)]
+        return {ref for obj in citing if isinstance(obj, Payload | Node) for ref in obj.keeps()}
 
     def is_done(self) -> bool:
         return not self.missing() and self.restored == self.unread

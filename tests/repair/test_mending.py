@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mgit import repair, sync
-from mgit.adding import add
+from mgit import editing, repair, sync
+from mgit.adding import Description, add, export
 from mgit.errors import NotFoundError, TrustError
-from mgit.objects import CHUNK, PackKind, Payload, Ref
+from mgit.objects import CHUNK, PackKind, Payload, Ref, digest_of
 from mgit.repair.mending import HERE
 from mgit.repository import Repository
 from tests.checkpoints import files_below, spoil
@@ -60,6 +60,22 @@ def test_a_pack_that_is_gone_comes_back(copies: Copies, kind: PackKind) -> None:
         copies.require_whole()
         shutil.rmtree(folder)
         shutil.copytree(copies.root / "kept", folder)
+
+
+def test_a_manifest_comes_back_for_a_node_that_lay_in_another_pack(copies: Copies) -> None:
+    alice, remote = copies.alice, copies.root / "named"
+    add(alice, copies.source("half"), "again", description=Description(operation="again"))
+    editing.remove(alice, "half")
+    remote.mkdir()
+    sync.push(alice, str(remote))
+    manifest = Ref("manifest", digest_of(copies.parts("half").manifest))
+    (place,) = alice.store.catalog.places(manifest)
+    alice.store.path_of(place.pack).unlink()
+
+    copies.mend(str(remote))
+
+    export(copies.alice, "again", copies.root / "out")
+    assert files_below(copies.root / "out") == files_below(copies.source("half"))
 
 
 def test_without_a_remote_the_other_packs_here_are_used(copies: Copies) -> None:
