@@ -63,8 +63,17 @@ class Session:
             return None
 
     def path(self, given: Path) -> Path:
-        """Returns a path that a person gave, seen from the folder the command runs in."""
-        found = self.started_in.absolute() / given
+        """Returns a path that a person gave, seen from the folder the command runs in.
+
+        Raises:
+            MachineError: That folder was removed.
+        """
+        from mgit.errors import MachineError
+
+        try:
+            found = self.started_in.absolute() / given
+        except FileNotFoundError as error:
+            raise MachineError("the folder that this runs in is gone", hint="cd ~") from error
         return found.resolve() if ".." in found.parts else found
 
     def url(self, given: str) -> str:

@@ -47,6 +47,23 @@ def test_a_command_prints_and_exits_as_it_does_in_a_process(alice: Terminal) -> 
     assert unknown.stderr == alice.run("show nobody").err
 
 
+def test_a_folder_that_is_gone_is_told(alice: Terminal, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+
+    done = subprocess.run(
+        ["sh", "-c", 'rmdir "$PWD" && exec "$0" -m mgit ls', sys.executable],
+        cwd=gone,
+        env=environment(alice),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 8
+    assert "is gone" in done.stderr
+
+
 def test_a_reader_that_stops_reading_is_no_error(alice: Terminal) -> None:
     reading, writing = os.pipe()
     os.close(reading)

@@ -5,7 +5,9 @@ import shutil
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -39,15 +41,15 @@ def copied(family: Family, root: Path) -> Family:
     return Family(root)
 
 
-def ended_at(family: Family, point: int) -> bool:
-    """Collects in a child that ends, as if killed, at its n-th step on the disk."""
+def ended_at(point: int, work: Callable[[], object]) -> bool:
+    """Works in a child that ends, as if killed, at its n-th step on the disk."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons fear for threads
         child = os.fork()
     if child == 0:
         try:
             end_at(point)
-            collect(family.repository, grace=AT_ONCE)
+            work()
             os._exit(0)
         finally:
             os._exit(1)
@@ -94,7 +96,7 @@ def require_finished(family: Family) -> None:
 def sweep(family: Family, root: Path, points: range) -> int:
     for point in points:
         cut = copied(family, root / str(point))
-        is_ended = ended_at(cut, point)
+        is_ended = ended_at(point, partial(collect, cut.repository, grace=AT_ONCE))
         require_finished(cut)
         shutil.rmtree(cut.root)
         if not is_ended:

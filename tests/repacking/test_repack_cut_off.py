@@ -1,38 +1,20 @@
 """A repack that is cut off anywhere: the repository is as before or as after, and sound."""
 
-import os
 import shutil
 import tempfile
-import warnings
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from mgit.repacking import repack
 from tests.repacking.family import Family, loosen
-from tests.repacking.test_cut_off import KILLED, end_at
+from tests.repacking.test_cut_off import ended_at
 
 MOST_POINTS = 200
 AT_ONCE = timedelta()
 NAMES = {"base@v1": "one", "base": "two", "kid": "kid", "other": "other"}
-
-
-def ended_at(family: Family, point: int) -> bool:
-    """Repacks in a child that ends, as if killed, at its n-th step on the disk."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons fear for threads
-        child = os.fork()
-    if child == 0:
-        try:
-            end_at(point)
-            repack(family.repository, grace=AT_ONCE)
-            os._exit(0)
-        finally:
-            os._exit(1)
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert status in (0, KILLED)
-    return status == KILLED
 
 
 def require_whole(family: Family) -> None:
@@ -50,7 +32,7 @@ def swept(family: Family, root: Path, points: range) -> int:
     for point in points:
         shutil.copytree(family.root, root / str(point))
         cut = Family(root / str(point))
-        is_ended = ended_at(cut, point)
+        is_ended = ended_at(point, partial(repack, cut.repository, grace=AT_ONCE))
         require_whole(cut)
         repack(cut.repository, grace=AT_ONCE)
         require_whole(cut)
