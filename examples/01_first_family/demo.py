@@ -1,6 +1,6 @@
 """Shows mgit from the first repository on: a family of real models, two teams and a stranger.
 
-    python demo.py                  # about four minutes; needs what `make demo` installs
+    python demo.py                  # under four minutes; needs what `make demo` installs
     python demo.py --tiny           # the same story with tiny models, in seconds, without torch
 
 It prints every command with its real output, and a table of what was shown; it exits with 1 if

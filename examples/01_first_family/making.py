@@ -40,7 +40,7 @@ def build_relatives(scene: Scene) -> None:
 
 
 def _finetune(name: str, learning_rate: str, seed: str, message: str) -> tuple[str, ...]:
-    arguments = ("--arg", f"learning_rate={learning_rate}", "--arg", "steps=30", "--seed", seed)
+    arguments = ("--arg", f"learning_rate={learning_rate}", "--arg", "steps=24", "--seed", seed)
     made = (name, "--parent", "minilm", "--recipe", "train:finetune", *arguments)
     return (*made, "-m", message, "--tag", "candidate")
 
