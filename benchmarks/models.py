@@ -8,6 +8,7 @@ minilm --- nudged --- nudged-again        noise on the layers, as a fine-tune mo
 import hashlib
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import relatives
@@ -40,9 +41,9 @@ def measure(root: Path) -> Iterator[Row]:
         size = _size(source)
         total += size
         told = Description(parents=[parent] if parent else [])
-        plain = seconds(lambda source=source: _copy_and_hash(source, root / "cp"))  # type: ignore[misc]
-        adding = seconds(lambda n=name, d=told: add(repository, root / n, n, description=d))  # type: ignore[misc]
-        exporting = seconds(lambda n=name: export(repository, n, root / "out" / n))  # type: ignore[misc]
+        plain = seconds(partial(_copy_and_hash, source, root / "cp"))
+        adding = seconds(partial(add, repository, source, name, description=told))
+        exporting = seconds(partial(export, repository, name, root / "out" / name))
         _require_same(source, root / "out" / name)
         beside = f"cp and sha256: {shown(plain)}"
         yield Row(f"add {name}, {size / 1e6:.0f} MB", shown(adding), beside, _by(adding, plain))

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from measuring import Row, seconds, shown
@@ -16,10 +17,10 @@ COMMANDS = {
 
 def measure(root: Path, repeats: int) -> Iterator[Row]:
     """Yields the time of each start, beside that of the bare interpreter."""
-    bare = seconds(lambda: _run(root, ("-c", "pass")), repeats)
+    bare = seconds(partial(_run, root, ("-c", "pass")), repeats)
     for title, words in COMMANDS.items():
         _run(root, words)  # so that what was never imported is compiled
-        taken = seconds(lambda words=words: _run(root, words), repeats)  # type: ignore[misc]
+        taken = seconds(partial(_run, root, words), repeats)
         yield Row(title, shown(taken), f"python -c pass: {shown(bare)}", f"{taken / bare:.1f}")
 
 

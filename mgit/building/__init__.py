@@ -8,7 +8,15 @@ from mgit.building.again import (
     work_again,
 )
 from mgit.building.asking import Function, Request, code_of, find_function, parent_of
-from mgit.building.calling import Context, context_in, function_in, keyless, options_for, scratch
+from mgit.building.calling import (
+    Context,
+    call_of,
+    context_in,
+    function_in,
+    keyless,
+    options_for,
+    scratch,
+)
 from mgit.building.data import find_data
 from mgit.building.making import Failure, FailureKind, failure_of, result_of
 from mgit.building.nodes import Model, creation_of, node_of
@@ -36,6 +44,7 @@ __all__ = [
     "Words",
     "Work",
     "build",
+    "call_of",
     "code_of",
     "code_of_node",
     "context_in",

@@ -12,9 +12,10 @@ from typing import Any
 
 from mgit.digest import Digest
 from mgit.errors import TrustError
+from mgit.objects import Code
 from mgit.objects.grammar import printable
 from mgit.repository import Home, Repository
-from mgit.source import loaded
+from mgit.source import Source, loaded, materialise
 from mgit.store.files import locked_if_free
 
 SHIPPED = "mgit.recipes"  # the module of all functions that run without source
@@ -36,6 +37,32 @@ class Context:
     checkpoints: Path
     data: Mapping[str, Path]
     threads: int
+
+
+def call_of(
+    repository: Repository, code: Code, source: Source | None, data: Mapping[str, Path]
+) -> dict[str, object]:
+    """Returns what a job says of the function that it calls, for ``function_in`` and others here.
+
+    Args:
+        repository: Where its models are; the source is laid there for the worker.
+        code: The function, its arguments and seed.
+        source: Its files; None: it comes with mgit.
+        data: Name -> path of the data it is given.
+    """
+    files = source and {
+        "folder": str(materialise(source, repository.folder / "work" / "source")),
+        "verbatim": source.verbatim.hex(),
+    }
+    return {
+        "repository": str(repository.folder),
+        "cache": str(repository.home.cache),
+        "source": files,
+        "function": code.function,
+        "arguments": dict(code.arguments),
+        "seed": code.seed,
+        "data": {name: str(path) for name, path in data.items()},
+    }
 
 
 def function_in(asked: Any) -> AbstractContextManager[Callable[..., object]]:

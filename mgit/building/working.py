@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from mgit.building.calling import context_in, function_in, keyless, options_for, scratch
+from mgit.building.calling import call_of, context_in, function_in, keyless, options_for, scratch
 from mgit.building.storing import Stored, store_result
 from mgit.building.work import Work
 from mgit.digest import Digest
@@ -19,26 +19,14 @@ from mgit.execution import Job
 from mgit.loading import LoadedModel
 from mgit.objects import digest_of
 from mgit.repository import Presence, Repository, now, parts_of, presence_of
-from mgit.source import materialise
 
 _RUN = "mgit.building.working:run"
 
 
 def job_of(repository: Repository, work: Work, *, id: str, log: Path) -> Job:
     """Returns the job that runs ``work``."""
-    folder = repository.folder / "work"
-    source = work.source and {
-        "folder": str(materialise(work.source, folder / "source")),
-        "verbatim": work.source.verbatim.hex(),
-    }
     described = {
-        "repository": str(repository.folder),
-        "cache": str(repository.home.cache),
-        "source": source,
-        "function": work.code.function,
-        "arguments": dict(work.code.arguments),
-        "seed": work.code.seed,
-        "data": {name: str(path) for name, path in work.data.items()},
+        **call_of(repository, work.code, work.source, work.data),
         "parents": [[parent.role, parent.manifest.hex()] for parent in work.parents],
         "related": [manifest.hex() for manifest in work.related],
         "outputs": work.outputs,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mgit.building import (
     Failure,
+    call_of,
     context_in,
     failure_of,
     find_data,
@@ -26,7 +27,7 @@ from mgit.execution import Done, Finished, Job
 from mgit.loading import LoadedModel
 from mgit.objects import Code
 from mgit.repository import Presence, Repository, parts_of, presence_of
-from mgit.source import Source, materialise
+from mgit.source import Source
 
 _RUN = "mgit.checks.measuring:run"
 
@@ -90,18 +91,8 @@ def job_of(repository: Repository, measured: Measurement, *, timeout_s: float | 
     """Returns the job that runs a check; AbsentError where its data are not here."""
     folder, code = repository.folder / "work", measured.code
     data = find_data(repository, code.data)
-    source = measured.source and {
-        "folder": str(materialise(measured.source, folder / "source")),
-        "verbatim": measured.source.verbatim.hex(),
-    }
     described = {
-        "repository": str(repository.folder),
-        "cache": str(repository.home.cache),
-        "source": source,
-        "function": code.function,
-        "arguments": dict(code.arguments),
-        "seed": code.seed,
-        "data": {name: str(path) for name, path in data.items()},
+        **call_of(repository, code, measured.source, data),
         "manifest": measured.model.manifest.hex(),
         "threads": 1,
         "work": str(scratch(repository) / measured.id),

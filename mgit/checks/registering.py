@@ -10,11 +10,11 @@ from mgit import selectors
 from mgit.building import Request, code_of, find_function
 from mgit.checks.gates import gate_from_call, parse_gate
 from mgit.digest import Digest
-from mgit.errors import ConflictError, NotFoundError, TrustError, UsageError
+from mgit.errors import ConflictError, NotFoundError, UsageError
 from mgit.objects import REGISTRATION, Check, Gate, Ref, Severity, Statement, Subject, digest_of
 from mgit.objects.grammar import check_label, printable
 from mgit.provenance import Claim, Provenance, withdrawal
-from mgit.repository import History, Repository, Step, record
+from mgit.repository import History, Repository, Step, record, require_member
 from mgit.source import Call, Source, descriptors, source_from
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def add_check(repository: Repository, request: CheckRequest) -> Registered:
         repository.home.trust_code(function.source.verbatim, f"{function.name}, registered by name")
     with repository.writing():
         history = repository.history()
-        _require_member(repository, history)
+        require_member(repository, history, "a check")
         statements = _replaced(repository, history, name)
         statements.append(_registration(name, on, digest_of(check), function.source))
         step = Step(f"check add {name}", objects=[check], statements=statements)
@@ -144,17 +144,6 @@ def remove_check(repository: Repository, name: str) -> str:
             )
         record(repository, history, Step(f"check remove {name}", statements=statements))
     return name
-
-
-def _require_member(repository: Repository, history: History) -> None:
-    """Refuses what would be written and then be no check for anybody."""
-    identity = repository.identity()
-    roots = (history.ledger.roots[head] for head in history.names.root_heads)
-    if any(identity.key.public not in root.members for root in roots):
-        raise TrustError(
-            f"your key {identity.label!r} has no role here: a check of yours would not count",
-            hint="ask a root key for the role: mgit trust add YOUR-KEY --role maintainer",
-        )
 
 
 def _replaced(repository: Repository, history: History, name: str) -> list[Statement]:

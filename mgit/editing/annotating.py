@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from mgit.digest import Digest
-from mgit.errors import NotFoundError, TrustError
+from mgit.errors import NotFoundError
 from mgit.objects.grammar import check_tag
 from mgit.provenance import Claim, note_statement, tag_statement, withdrawal
-from mgit.repository import History, Repository, Step, now, record
+from mgit.repository import Repository, Step, now, record, require_member
 from mgit.selection import Selection
 
 
@@ -16,7 +16,7 @@ def add_tags(repository: Repository, selector: str, tags: Sequence[str]) -> list
         check_tag(tag)
     with repository.writing():
         history = repository.history()
-        _require_member(repository, history)
+        require_member(repository, history, "a tag")
         selection = Selection(repository, history)
         statements = [
             tag_statement(selection.title(node), node, tag)
@@ -67,14 +67,3 @@ def note(repository: Repository, selector: str, text: str) -> Digest:
         statement = note_statement(selection.title(node), node, text, written=now())
         record(repository, history, Step(f"note {selector}", statements=[statement]))
     return node
-
-
-def _require_member(repository: Repository, history: History) -> None:
-    """Refuses what would be written and then count for nothing."""
-    identity = repository.identity()
-    roots = (history.ledger.roots[head] for head in history.names.root_heads)
-    if any(identity.key.public not in root.members for root in roots):
-        raise TrustError(
-            f"your key {identity.label!r} has no role here: a tag of yours would not count",
-            hint="ask a root key for the role: mgit trust add YOUR-KEY --role maintainer",
-        )

@@ -3,19 +3,17 @@
 Nothing is deleted: they move to where no reader stumbles over them.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mgit.digest import Digest
-from mgit.errors import FormatError, MgitError
+from mgit.errors import FormatError, MgitError, UnknownCodecError
 from mgit.objects import PackId, Ref
 from mgit.repair.affecting import is_readable
 from mgit.repository import Repository
-from mgit.store import TRAILER_BYTES, Catalog, PackIndex, parse_trailer
-from mgit.store.format import MAX_INDEX_BYTES
+from mgit.store import Catalog, PackIndex
+from mgit.store.opening import PACK_NAME, fits, read_index
 
-_PACK_NAME = re.compile(r"([0-9a-f]{64})\.(meta|chunks)")
 _DAY_S = 86_400
 
 
@@ -58,7 +56,7 @@ def broken_files(repository: Repository, now_s: float) -> Iterator[str]:
     store = repository.store
     for name in sorted(store.unready):
         path = store.packs_folder / name
-        match = _PACK_NAME.fullmatch(name)
+        match = PACK_NAME.fullmatch(name)
         if not match or path.is_symlink() or not path.is_file():
             continue  # not ours
         facts = path.stat()
@@ -70,22 +68,14 @@ def broken_files(repository: Repository, now_s: float) -> Iterator[str]:
 def _is_broken(path: Path) -> bool:
     """Returns whether a file is no complete pack; one of a newer version is complete."""
     try:
-        with path.open("rb") as file:
-            size = path.stat().st_size
-            file.seek(max(size - TRAILER_BYTES, 0))
-            length, pack = parse_trailer(file.read())
-            if length > min(size - TRAILER_BYTES, MAX_INDEX_BYTES):
-                return length > size - TRAILER_BYTES  # else a newer version may have written it
-            file.seek(size - TRAILER_BYTES - length)
-            data = file.read(length)
+        pack, data = read_index(path)
     except FormatError:
         return True
-    except OSError:
-        return False  # it cannot be looked at
+    except (OSError, UnknownCodecError):
+        return False  # it cannot be looked at, or a newer version may have written it
     if path.stem != pack.hex() or Digest.of(data) != pack:
         return True
     try:
-        index = PackIndex(pack, data)
+        return not fits(path, PackIndex(pack, data))
     except MgitError:
         return False
-    return index.size_bytes != size or path.suffix != f".{index.kind.value}"

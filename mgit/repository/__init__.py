@@ -28,6 +28,7 @@ from mgit.repository.recording import (
     new_entry,
     now,
     record,
+    require_member,
 )
 
 __all__ = [
@@ -60,4 +61,5 @@ __all__ = [
     "read_parts",
     "record",
     "require_complete",
+    "require_member",
 ]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from mgit.canonical import Value
 from mgit.digest import Digest
-from mgit.errors import DamagedError, MgitError, UsageError
+from mgit.errors import DamagedError, MgitError, TrustError, UsageError
 from mgit.objects import (
     LEVEL,
     LIMITS,
@@ -124,6 +124,26 @@ def _consolidate(store: Store) -> None:
         if found:
             with store.writer(PackKind.META) as writer:
                 store.install(write_together(found, store.reader.stored, writer))
+
+
+def require_member(repository: Repository, history: History, what: str) -> None:
+    """Refuses what would be written and then count for nothing.
+
+    Args:
+        repository: Where.
+        history: What it holds.
+        what: What the person is about to say: ``a tag``.
+
+    Raises:
+        TrustError: The person's key has no role here.
+    """
+    identity = repository.identity()
+    roots = (history.ledger.roots[head] for head in history.names.root_heads)
+    if any(identity.key.public not in root.members for root in roots):
+        raise TrustError(
+            f"your key {identity.label!r} has no role here: {what} of yours would not count",
+            hint="ask a root key for the role: mgit trust add YOUR-KEY --role maintainer",
+        )
 
 
 def new_entry(

@@ -256,18 +256,21 @@ class PackIndex:
         high = self._fan_out[ref.digest[0]]
         while low < high:
             middle = (low + high) // 2
-            at = _FIXED + middle * _ROW.size
-            if bytes(self._data[at : at + SIZE]) < ref.digest:
+            if self._digest(middle) < ref.digest:
                 low = middle + 1
             else:
                 high = middle
         for number in range(low, self._fan_out[ref.digest[0]]):
+            if self._digest(number) != ref.digest:
+                break
             row = self.row(number)
             if row.ref == ref:
                 return row
-            if row.ref.digest != ref.digest:
-                break
         return None
+
+    def _digest(self, number: int) -> bytes:
+        at = _FIXED + number * _ROW.size
+        return bytes(self._data[at : at + SIZE])
 
     def rows(self) -> Iterator[Row]:
         """Yields all rows in the order of their bodies: the order of first use."""

@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import re
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,13 +15,13 @@ from mgit.store.catalog import Catalog, Place
 from mgit.store.condemned import Condemned
 from mgit.store.facts import Fact, Facts
 from mgit.store.files import is_unlocked, machine_errors, replace, sync_folder, write_whole
-from mgit.store.format import MAX_INDEX_BYTES, TRAILER_BYTES, PackIndex, parse_trailer
+from mgit.store.format import PackIndex
 from mgit.store.leases import Leases
 from mgit.store.merged import merged_index
+from mgit.store.opening import PACK_NAME, fits, read_index
 from mgit.store.reading import Reader
 from mgit.store.writing import FinishedPack, PackWriter
 
-_PACK_NAME = re.compile(r"([0-9a-f]{64})\.(meta|chunks)")
 _FRESH_S = 60  # between creating a file and locking it lies an instant
 
 
@@ -108,7 +107,7 @@ class Store:
         with machine_errors("listing packs"):
             paths = sorted(self.packs_folder.iterdir()) if self.packs_folder.is_dir() else []
         for path in paths:
-            match = _PACK_NAME.fullmatch(path.name)
+            match = PACK_NAME.fullmatch(path.name)
             if match and path.is_file() and not path.is_symlink():
                 yield path, PackId(Digest.from_text(match[1]))
             elif path.name != "list" and not path.name.startswith("."):
@@ -233,14 +232,10 @@ class Store:
 
 
 def _open_index(path: Path, pack: PackId) -> PackIndex:
-    with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        file.seek(max(size - TRAILER_BYTES, 0))
-        length, named = parse_trailer(file.read())
-        if named != pack or length > min(size - TRAILER_BYTES, MAX_INDEX_BYTES):
-            raise FormatError("the trailer does not match the name: the pack is not complete")
-        file.seek(size - TRAILER_BYTES - length)
-        index = PackIndex(pack, file.read(length))
-    if index.size_bytes != size or path.suffix != f".{index.kind.value}":
+    named, data = read_index(path)
+    if named != pack:
+        raise FormatError("the trailer does not match the name: the pack is not complete")
+    index = PackIndex(pack, data)
+    if not fits(path, index):
         raise FormatError("the size or kind does not match the index: the pack is not complete")
     return index

@@ -14,7 +14,7 @@ from mgit.cli.application import verb
 from mgit.cli.page import Block, Page, Styled, line, record, size, titled
 from mgit.cli.session import session
 from mgit.cli.verbs.people import trust
-from mgit.cli.verbs.words import Selected, names_beginning, pairs, wrong_usage
+from mgit.cli.verbs.words import Message, Selected, Tags, names_beginning, pairs, wrong_usage
 
 if TYPE_CHECKING:
     from mgit.building import Built, Code
@@ -76,12 +76,8 @@ def build(
     type: Annotated[
         str, typer.Option(metavar="TYPE", help="Kind of model; else that of its parents.")
     ] = "",
-    message: Annotated[
-        str, typer.Option("-m", "--message", metavar="TEXT", help="Why, in words.")
-    ] = "",
-    tags: Annotated[
-        list[str] | None, typer.Option("--tag", metavar="TAG", help="A tag for it; repeatable.")
-    ] = None,
+    message: Message = "",
+    tags: Tags = None,
 ) -> Page:
     """Runs a recipe, and adds the model that it makes.
 

@@ -13,7 +13,7 @@ from mgit.cli.progress import progress
 from mgit.cli.session import session
 from mgit.cli.verbs.checking import told
 from mgit.cli.verbs.making import ExecutorKind
-from mgit.cli.verbs.words import names_beginning
+from mgit.cli.verbs.words import Message, names_beginning
 
 if TYPE_CHECKING:
     from mgit.combine import Statistics
@@ -61,9 +61,7 @@ def merge(
         bool, typer.Option("--no-test", help="Keep a result of both sides untested.")
     ] = False,
     executor: ExecutorKind = "process",
-    message: Annotated[
-        str, typer.Option("-m", "--message", metavar="TEXT", help="Why, in words.")
-    ] = "",
+    message: Message = "",
 ) -> Page:
     """Merges what two models changed since their common ancestor.
 

@@ -9,7 +9,7 @@ from mgit.cli.application import verb
 from mgit.cli.page import Page, line, ratio, record, size, titled
 from mgit.cli.progress import progress
 from mgit.cli.session import session
-from mgit.cli.verbs.words import OwnLabel, Selected, label_or_login, pairs
+from mgit.cli.verbs.words import Message, OwnLabel, Selected, Tags, label_or_login, pairs
 
 if TYPE_CHECKING:
     from mgit.adding import Added
@@ -65,12 +65,8 @@ def add(
     type: Annotated[
         str, typer.Option(metavar="TYPE", help="Kind of model; else its config.json says it.")
     ] = "",
-    message: Annotated[
-        str, typer.Option("-m", "--message", metavar="TEXT", help="Why, in words.")
-    ] = "",
-    tags: Annotated[
-        list[str] | None, typer.Option("--tag", metavar="TAG", help="A tag for it; repeatable.")
-    ] = None,
+    message: Message = "",
+    tags: Tags = None,
     meta: Annotated[
         list[str] | None,
         typer.Option(metavar="KEY=VALUE", help="A further fact about it; repeatable."),

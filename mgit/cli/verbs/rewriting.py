@@ -24,14 +24,13 @@ from mgit.cli.progress import progress
 from mgit.cli.session import session
 from mgit.cli.verbs.checking import told
 from mgit.cli.verbs.making import ExecutorKind
-from mgit.cli.verbs.words import SelectedOrAll, wrong_usage
+from mgit.cli.verbs.words import GRACE_DAYS, Grace, SelectedOrAll, wrong_usage
 
 if TYPE_CHECKING:
     from mgit.repacking import Bound, Loss, Quantisation, Repacked
     from mgit.store import Effort
 
 _NO = 1
-_GRACE_DAYS = 14
 
 
 @verb("repack", "mgit repack", "mgit repack 'family(minilm)' --lossy 0.5 --gate retrieval")
@@ -46,17 +45,7 @@ def repack(
     is_dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Do all the work, tell what it gives, keep nothing.")
     ] = False,
-    grace_days: Annotated[
-        int,
-        typer.Option(
-            "--grace",
-            metavar="DAYS",
-            min=0,
-            max=36_500,
-            help="How long the old packs stay. With 0 they go at once: only if nobody else uses"
-            " this folder.",
-        ),
-    ] = _GRACE_DAYS,
+    grace_days: Grace = GRACE_DAYS,
     lossy: Annotated[
         float | None,
         typer.Option(

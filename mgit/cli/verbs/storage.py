@@ -10,12 +10,11 @@ from mgit.cli.application import verb
 from mgit.cli.page import Block, Page, counted, line, listed, record, size
 from mgit.cli.progress import progress
 from mgit.cli.session import session
+from mgit.cli.verbs.words import GRACE_DAYS, Grace
 
 if TYPE_CHECKING:
     from mgit.repacking import Collected
     from mgit.store import Lease
-
-_GRACE_DAYS = 14
 
 
 @verb("gc", "mgit gc --dry-run", "mgit gc --grace 0")
@@ -23,17 +22,7 @@ def gc(
     is_dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would go; change nothing.")
     ] = False,
-    grace_days: Annotated[
-        int,
-        typer.Option(
-            "--grace",
-            metavar="DAYS",
-            min=0,
-            max=36_500,
-            help="How long a pack stays after it was found to be of no use. With 0 it goes at once:"
-            " only if nobody else uses this folder.",
-        ),
-    ] = _GRACE_DAYS,
+    grace_days: Grace = GRACE_DAYS,
 ) -> Page:
     """Removes what no name leads to, and no undo of the last 90 days. Cannot be undone.
 

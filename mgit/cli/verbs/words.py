@@ -53,6 +53,22 @@ OwnLabel = Annotated[
     str,
     typer.Option("--as", metavar="LABEL", help="What a new key of yours is called."),
 ]
+Message = Annotated[str, typer.Option("-m", "--message", metavar="TEXT", help="Why, in words.")]
+Tags = Annotated[
+    list[str] | None, typer.Option("--tag", metavar="TAG", help="A tag for it; repeatable.")
+]
+GRACE_DAYS = 14
+Grace = Annotated[
+    int,
+    typer.Option(
+        "--grace",
+        metavar="DAYS",
+        min=0,
+        max=36_500,
+        help="How long a pack stays that is of no use any more. With 0 it goes at once: only if"
+        " nobody else uses this folder.",
+    ),
+]
 
 
 def label_or_login(label: str) -> str:
