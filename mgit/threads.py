@@ -15,7 +15,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 THREADS = min(os.cpu_count() or 1, 4)  # more would wait for each other: small steps hold the lock
-_WAITING = 2 * THREADS  # results that are begun before the first of them is taken
+_WAITING = 8 * THREADS  # results begun before the first is taken: most of the work is in a few
 
 
 def map_in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Generator[Result]:

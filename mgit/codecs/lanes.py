@@ -6,6 +6,7 @@ declares its size, 2 (only in codecs that say so) pieces, some of which the entr
 """
 
 import struct
+import threading
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -110,7 +111,7 @@ def pack(lanes: Lanes, dtype: DType, *, entropy_coded: bool = False) -> bytes:
         entropy_coded: Whether planes may be coded with the entropy coder, which must be installed.
     """
     octets = lanes.view(np.uint8).reshape(-1, dtype.lane)
-    fast, small = map(_zstd, _HASH_LOGS)
+    fast, small = _CODERS.compress
     choices: list[tuple[int, Compress]] = [(_ZSTD, fast), (_ZSTD, small)]
     if entropy_coded:
         choices.append((_PIECES, lambda plane: _pieces(plane, small)))
@@ -212,6 +213,17 @@ def _zstd(hash_log: int) -> Compress:
     return lambda plane: compressor.compress(plane.data)
 
 
+class _Coders(threading.local):
+    """Of each thread its own: they serve one call at a time, and making them costs as much."""
+
+    def __init__(self) -> None:
+        self.compress = tuple(map(_zstd, _HASH_LOGS))
+        self.decompressor = zstandard.ZstdDecompressor()
+
+
+_CODERS = _Coders()
+
+
 def _joined(coded: bytes, size: int) -> Octets:
     """Returns a plane of ``size`` bytes that was cut into pieces."""
     count = -(-size // entropy.PIECE)
@@ -243,7 +255,7 @@ def _plane(coded: bytes, method: int, size: int) -> Octets:
 
 def compress(plane: Octets) -> bytes:
     """Returns one zstd frame that declares its size."""
-    return _zstd(_HASH_LOGS[0])(plane)
+    return _CODERS.compress[0](plane)
 
 
 def decompress(frame: bytes, size: int) -> bytes:
@@ -256,8 +268,6 @@ def decompress(frame: bytes, size: int) -> bytes:
         declared = zstandard.get_frame_parameters(frame).content_size
         if declared != size:
             raise FormatError(f"a frame declares {declared} bytes, not {size}")
-        return zstandard.ZstdDecompressor().decompress(
-            frame, max_output_size=size, allow_extra_data=False
-        )
+        return _CODERS.decompressor.decompress(frame, max_output_size=size, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise FormatError(f"a broken zstd frame: {error}") from error

@@ -99,8 +99,7 @@ class Reader:
             FormatError: The bytes are not those that the index promises.
         """
         body = self.read(place.pack, place.row.offset, place.row.end)
-        if check_of(body) != place.row.check:
-            raise FormatError("stored bytes differ from what the index promises")
+        _require_as_written(body, place)
         return body
 
     def decoded(self, place: Place) -> bytes:
@@ -116,9 +115,14 @@ class Reader:
         if len(row.bases) > coding.bases:  # told before they are read: a row can name 65,535
             raise FormatError(f"{len(row.bases)} bases for codec {coding.name}")
         bases = [self.chunk(base) for base in row.bases]
-        raw = coding.decode(self.stored(place), bases, row.raw_bytes)
-        if Digest.of(raw) != row.ref.digest:
-            raise FormatError("decoded bytes do not have the digest they are stored under")
+        body = self.read(place.pack, row.offset, row.end)
+        try:
+            raw = coding.decode(body, bases, row.raw_bytes)
+            if Digest.of(raw) != row.ref.digest:
+                raise FormatError("decoded bytes do not have the digest they are stored under")
+        except MgitError:
+            _require_as_written(body, place)  # else that is what is wrong
+            raise
         return raw
 
     def _patiently(self, ref: Ref) -> bytes:
@@ -156,3 +160,8 @@ class Reader:
         while self._decoded_bytes > _CACHED_BYTES:
             _, dropped = self._decoded.popitem(last=False)
             self._decoded_bytes -= len(dropped)
+
+
+def _require_as_written(body: bytes, place: Place) -> None:
+    if check_of(body) != place.row.check:
+        raise FormatError("stored bytes differ from what the index promises")

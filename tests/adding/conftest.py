@@ -37,12 +37,12 @@ def warm(kept: Repository) -> Repository:
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Digest]:
     """The chunks that are decoded from now on."""
-    found, stored = list[Digest](), Reader.stored
+    found, decode = list[Digest](), Reader.decoded
 
     def noting(reader: Reader, place: Place) -> bytes:
         if place.row.ref.kind == CHUNK:
             found.append(place.row.ref.digest)
-        return stored(reader, place)
+        return decode(reader, place)
 
-    monkeypatch.setattr(Reader, "stored", noting)
+    monkeypatch.setattr(Reader, "decoded", noting)
     return found
