@@ -1,4 +1,4 @@
-"""How the bytes of a chunk are stored: pure functions from bytes to bytes, one module a codec.
+"""How the bytes of an object are stored: pure functions from bytes to bytes, one module a codec.
 
 A codec has a number that never changes, a page in ``store/FORMAT.md`` and golden files. Its
 ``encode`` may give any body that its ``decode`` turns back into the same bytes; all of them give
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from mgit.codecs import cast, fast, int8, low_rank, planes, prune, raw, rcb, steps, sums
+from mgit.codecs import cast, fast, int8, low_rank, planes, prune, raw, rcb, steps, sums, zstd
 from mgit.errors import UnknownCodecError
 
 Decode = Callable[[bytes, Sequence[bytes], int], bytes]
@@ -17,13 +17,13 @@ Decode = Callable[[bytes, Sequence[bytes], int], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """A way to store a chunk.
+    """A way to store an object.
 
     Attributes:
         number: What a pack's index says.
         name: For people.
         bases: How many other chunks decoding needs, at most.
-        decode: (body, raw bytes of the bases, size of the result in bytes) -> the chunk.
+        decode: (body, raw bytes of the bases, size of the result in bytes) -> the object.
     """
 
     number: int
@@ -44,8 +44,9 @@ INT8 = Codec(8, "int8", 1, int8.decode)
 PLANES_X = Codec(9, "planes-x", 0, partial(planes.decode, entropy_coded=True))
 RCB_X = Codec(10, "rcb-x", 1, partial(rcb.decode, entropy_coded=True))
 STEPS = Codec(11, "steps", 1, steps.decode)
+ZSTD = Codec(12, "zstd", 0, zstd.decode)
 
-_ALL = (RAW, PLANES, FAST, RCB, CAST, PRUNE, SUM, LOW_RANK, INT8, PLANES_X, RCB_X, STEPS)
+_ALL = (RAW, PLANES, FAST, RCB, CAST, PRUNE, SUM, LOW_RANK, INT8, PLANES_X, RCB_X, STEPS, ZSTD)
 CODECS = {codec.number: codec for codec in _ALL}
 
 

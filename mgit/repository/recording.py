@@ -192,7 +192,7 @@ def add_objects(writer: PackWriter, repository: Repository, objects: Iterable[Me
             )
         ref = Ref(obj.kind, Digest.of(data))
         if ref not in repository.store.catalog and ref not in writer:
-            writer.add(ref, data, raw_bytes=len(data))
+            writer.add_object(ref, data)
 
 
 def now() -> str:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import islice
 
-from mgit.codecs import FAST, PLANES, PLANES_X, RAW, RCB, RCB_X, fast, planes, rcb
+from mgit.codecs import FAST, PLANES, PLANES_X, RAW, RCB, RCB_X, ZSTD, fast, planes, rcb, zstd
 from mgit.codecs.deriving import derive
-from mgit.codecs.form import Form, Related
+from mgit.codecs.form import RAW_FORM, Form, Related
 from mgit.digest import Digest
 from mgit.errors import MgitError
 from mgit.objects import DTYPES
@@ -141,16 +141,22 @@ def _by_difference(raw: bytes, form: Form, bases: list[_Base], coding: Coding) -
     """Returns the chunk as a difference from the nearest base, or by itself if that is smaller."""
     shallow = [base for base in _alike(bases) if _fits(base.cost, len(raw), len(raw))]
     alone = len(planes.encode(_sample(raw, form), form))
-    has_openzl = coding.has_openzl
     if not shallow or (shallow[0].sampled or 0) >= alone:
-        number = (PLANES_X if has_openzl else PLANES).number
-        return Coded(number, (), planes.encode(raw, form, entropy_coded=has_openzl))
-    base = shallow[0]
+        return _alone(raw, form, alone, coding)
+    base, has_openzl = shallow[0], coding.has_openzl
     if coding.effort is Effort.FAST:
         return Coded(FAST.number, (base.chunk,), fast.encode(raw, base.raw, form))
     number = (RCB_X if has_openzl else RCB).number
     body = rcb.encode(raw, base.raw, form, entropy_coded=has_openzl)
     return Coded(number, (base.chunk,), body)
+
+
+def _alone(raw: bytes, form: Form, sampled: int, coding: Coding) -> Coded:
+    """Returns the chunk by itself, a file's as text where its planes take more of a sample."""
+    if form == RAW_FORM and len(zstd.encode(_sample(raw, form))) < sampled:
+        return Coded(ZSTD.number, (), zstd.encode(raw))
+    number = (PLANES_X if coding.has_openzl else PLANES).number
+    return Coded(number, (), planes.encode(raw, form, entropy_coded=coding.has_openzl))
 
 
 def _alike(bases: list[_Base]) -> list[_Base]:

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from mgit.canonical import Value
+from mgit.codecs import ZSTD, zstd
 from mgit.digest import Digest
 from mgit.objects import MAX_PACK_BYTES, PackId, PackKind, Ref
 from mgit.store.files import machine_errors
@@ -112,6 +113,14 @@ class PackWriter:
             check = check_of(body)
             self.rows[ref] = Row(ref, codec, bases, self._end, len(body), raw_bytes, check)
             self._end += len(body)
+
+    def add_object(self, ref: Ref, data: bytes) -> None:
+        """Appends a metadata object, compressed where that is smaller."""
+        packed = zstd.encode(data)
+        if len(packed) < len(data):
+            self.add(ref, packed, raw_bytes=len(data), codec=ZSTD.number)
+        else:
+            self.add(ref, data, raw_bytes=len(data))
 
     def copy(self, row: Row, body: bytes) -> None:
         """Appends an object as it is stored in another pack: its row there, and its body."""

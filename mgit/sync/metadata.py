@@ -134,7 +134,7 @@ class Metadata:
         with contextlib.suppress(MachineError), self._cache.writer(PackKind.META) as writer:
             for ref, obj in objects.items():
                 data = encode(obj)
-                writer.add(ref, data, raw_bytes=len(data))
+                writer.add_object(ref, data)
             if objects:
                 self._cache.install(writer.finish())
 

@@ -249,7 +249,7 @@ def _packs(repository: Repository, plan: _Plan) -> Iterator[FinishedPack]:
     with repository.store.writer(PackKind.META) as writer:
         for ref, obj in plan.objects.items():
             data = encode(obj)
-            writer.add(ref, data, raw_bytes=len(data))
+            writer.add_object(ref, data)
         writer.finish()
         yield from _drain(writer)
 

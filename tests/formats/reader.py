@@ -41,9 +41,14 @@ def read(held: list[Pack], kind: str, digest: bytes) -> bytes:
     """Returns an object, or a chunk that is stored without bases."""
     rows = (pack.rows[kind, digest] for pack in held if (kind, digest) in pack.rows)
     body, raw, _, codec = next(row for row in rows if not row[2])
-    found = (lambda body, _: body, planes)[codec](body, raw)
+    found = body if codec == 0 else {1: planes, 12: inflated}[codec](body, raw)
     assert (hashlib.sha256(found).digest(), len(found)) == (digest, raw)
     return found
+
+
+def inflated(body: bytes, size: int) -> bytes:
+    assert zstandard.frame_content_size(body) == size
+    return zstandard.ZstdDecompressor().decompress(body)
 
 
 def planes(body: bytes, size: int) -> bytes:
@@ -51,11 +56,9 @@ def planes(body: bytes, size: int) -> bytes:
     for k in range(lane):
         method, length = struct.unpack_from("<BI", body, 2 + 5 * k)
         plane, at = body[at : at + length], at + length
-        assert method == 0 or zstandard.frame_content_size(plane) == size // lane
-        out[k::lane] = zstandard.ZstdDecompressor().decompress(plane) if method else plane
-    form = f"<{size // lane}{' BH I   Q'[lane]}"
-    lanes = ((v >> order) | (v & order) << (8 * lane - 1) for v in struct.unpack(form, out))
-    return struct.pack(form, *lanes)
+        out[k::lane] = inflated(plane, size // lane) if method else plane
+    form, up = f"<{size // lane}{' BH I   Q'[lane]}", 8 * lane - 1
+    return struct.pack(form, *((v >> order) | (v & order) << up for v in struct.unpack(form, out)))
 
 
 def files(held: list[Pack], manifest: bytes) -> dict[str, bytes]:

@@ -10,7 +10,7 @@ import pytest
 
 from mgit import canonical
 from mgit.checkpoint import scanning
-from mgit.codecs import CODECS, PLANES_X, RCB, fast, planes, rcb
+from mgit.codecs import CODECS, PLANES_X, RCB, ZSTD, fast, planes, rcb, zstd
 from mgit.codecs.form import Form
 from mgit.digest import Digest
 from mgit.errors import FormatError
@@ -190,6 +190,14 @@ def test_codec_9_has_the_vectors_in_the_document(dtype: str, raw: str, body: str
 
     assert PLANES_X.decode(stored, (), len(content)) == content
     assert planes.encode(content, Form(dtype), entropy_coded=True) == stored
+
+
+@pytest.mark.parametrize(("raw", "body"), vectors("zstd"))
+def test_codec_12_has_the_vectors_in_the_document(raw: str, body: str) -> None:
+    content, stored = bytes.fromhex(raw), bytes.fromhex(body)
+
+    assert ZSTD.decode(stored, (), len(content)) == content
+    assert ZSTD.decode(zstd.encode(content), (), len(content)) == content
 
 
 def test_every_codec_has_its_page() -> None:

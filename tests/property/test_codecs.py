@@ -11,7 +11,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mgit.codecs import CODECS, FAST, PLANES, PLANES_X, RCB, RCB_X, codec, fast, planes, rcb
+from mgit.codecs import CODECS, FAST, PLANES, PLANES_X, RCB, RCB_X, codec, fast, planes, rcb, zstd
 from mgit.codecs.form import Form
 from mgit.codecs.lanes import BLOCK
 from mgit.digest import Digest
@@ -129,6 +129,7 @@ STORED: dict[int, tuple[bytes, Sequence[bytes]]] = {
     9: (planes.encode(SKEWED, Form("U8"), entropy_coded=True), ()),
     10: (rcb.encode(SKEWED, bytes(512), Form("U8"), entropy_coded=True), [bytes(512)]),
     **derivations(BASE),
+    12: (zstd.encode(SKEWED), ()),
 }
 ALL_CODECS = pytest.mark.parametrize("number", CODECS)
 
