@@ -6,15 +6,11 @@ the key too. Run from the root of the project, with its folders ``.`` and ``remo
 """
 
 import shutil
-import struct
-from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from mgit.canonical import Value
-from mgit.codecs import FAST, PLANES, PLANES_X, RAW, RCB, RCB_X, Codec, fast, planes, rcb
-from mgit.codecs.form import Form
 from mgit.digest import Digest
 from mgit.objects import (
     CHUNK,
@@ -52,62 +48,17 @@ from mgit.objects import (
 )
 from mgit.signing import SigningKey
 from mgit.store import PackWriter
+from tests.formats.chunks import (
+    CHUNKS,
+    DERIVED_CHUNKS,
+    EVERY_CHUNK,
+    LATER_CHUNKS,
+    Chunk,
+    body_of,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 KEY = SigningKey(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """A chunk and how its golden body stores it."""
-
-    dtype: str
-    codec: Codec
-    raw: bytes
-    base: str | None = None
-    row: int = 1
-
-    @property
-    def digest(self) -> Digest:
-        return Digest.of(self.raw)
-
-
-def floats(form: str, bits: list[int]) -> bytes:
-    return struct.pack(f"<{len(bits)}{form}", *bits)
-
-
-# NaNs with payloads, infinities, zeros, the smallest subnormals; then ordinary numbers
-F32 = [0x7FC00001, 0xFF800002, 0x7F800000, 0xFF800000, 0, 0x80000000, 1, 0x80000001]
-F32 += [0x3F800000 + 977 * i for i in range(120)]
-BF16 = [0x7FC1, 0xFF82, 0x7F80, 0xFF80, 0, 0x8000, 1, 0x8001, *(0x3F80 + i for i in range(24))]
-
-CHUNKS = {
-    "raw": Chunk("U8", RAW, b'{"model_type": "tiny"}'),
-    "planes-F32": Chunk("F32", PLANES, floats("I", F32)),
-    "planes-BF16": Chunk("BF16", PLANES, floats("H", BF16)),
-    "planes-I64": Chunk("I64", PLANES, floats("Q", list(range(64)))),
-    "fast-F32": Chunk(
-        "F32", FAST, floats("I", [bits ^ (i % 3) for i, bits in enumerate(F32)]), "planes-F32"
-    ),
-    "fast-BF16": Chunk("BF16", FAST, floats("H", BF16[::-1]), "planes-BF16"),
-    "fast-I64": Chunk("I64", FAST, floats("Q", [2**64 - i for i in range(1, 65)]), "planes-I64"),
-}
-
-# Every third row of 64 moves by far more than the others; one octet in eight is 1, others 0.
-ROWS = [0x3F800000 + 977 * i for i in range(64 * 12)]
-MOVED = [bits - (i * i % 4099 << 8 if i // 64 % 3 == 0 else i % 3) for i, bits in enumerate(ROWS)]
-NOISE = b"".join(Digest.of(i.to_bytes(2, "little")) for i in range(1040))  # more than a piece
-SELDOM = [int(octet < 32) for octet in NOISE]
-LATER_CHUNKS = {
-    "planes-rows": Chunk("F32", PLANES, floats("I", ROWS)),
-    "rcb-F32": Chunk("F32", RCB, floats("I", [bits ^ 1 << 31 for bits in F32]), "planes-F32"),
-    "rcb-BF16": Chunk("BF16", RCB, floats("H", [*BF16[1:], 0x4000]), "planes-BF16"),
-    "rcb-I64": Chunk("I64", RCB, floats("Q", [2**63 - i for i in range(64)]), "planes-I64"),
-    "rcb-rows": Chunk("F32", RCB, floats("I", MOVED), "planes-rows", 64),
-    "planes-x": Chunk("U8", PLANES_X, bytes(SELDOM)),
-    "rcb-x": Chunk("U8", RCB_X, bytes(4 - 2 * each for each in SELDOM), "planes-x"),
-}
-EVERY_CHUNK = CHUNKS | LATER_CHUNKS
 
 
 def ids(*names: str) -> tuple[Digest, ...]:
@@ -200,23 +151,6 @@ LATER: dict[str, MetaObject] = {"recipe": RECIPE, "check": CHECK}
 SUMMARY: Value = {"chunks": ((digest_of(MANIFEST), (Digest.of(b"a pack"),)),)}
 
 
-def bases_of(chunk: Chunk) -> list[bytes]:
-    return [EVERY_CHUNK[chunk.base].raw] if chunk.base else []
-
-
-def body_of(chunk: Chunk) -> bytes:
-    """Returns a stored body of a chunk; another zstd may give another one."""
-    form, base = Form(chunk.dtype, chunk.row), b"".join(bases_of(chunk))
-    is_coded = chunk.codec in {PLANES_X, RCB_X}
-    if chunk.codec is FAST:
-        return fast.encode(chunk.raw, base, form)
-    if chunk.codec in {RCB, RCB_X}:
-        return rcb.encode(chunk.raw, base, form, entropy_coded=is_coded)
-    if chunk.codec in {PLANES, PLANES_X}:
-        return planes.encode(chunk.raw, form, entropy_coded=is_coded)
-    return chunk.raw
-
-
 def golden_body(name: str) -> bytes:
     """Returns a body as it was stored once, or, of what came later, as it is stored today."""
     path = GOLDEN / "bodies" / name
@@ -231,7 +165,7 @@ def add_all(writer: PackWriter, objects: dict[str, MetaObject]) -> None:
 
 def add_all_chunks(writer: PackWriter, chunks: dict[str, Chunk], bodies: dict[str, bytes]) -> None:
     for name, chunk in chunks.items():
-        bases = ids(chunk.base) if chunk.base else ()
+        bases = ids(*chunk.bases)
         number, size = chunk.codec.number, len(chunk.raw)
         writer.add(
             Ref(CHUNK, chunk.digest), bodies[name], raw_bytes=size, codec=number, bases=bases
@@ -255,7 +189,7 @@ def main() -> None:
         add_all(later, LATER)
         later.finish()
     finished = [*meta.finished, *later.finished]
-    for chunks in (CHUNKS, LATER_CHUNKS):
+    for chunks in (CHUNKS, LATER_CHUNKS, DERIVED_CHUNKS):
         with PackWriter(PackKind.CHUNKS, GOLDEN / "packs") as writer:
             add_all_chunks(writer, chunks, bodies)
             writer.finish()

@@ -7,26 +7,22 @@ import pytest
 
 from mgit import canonical
 from mgit.canonical import Value
+from mgit.codecs import CODECS
 from mgit.digest import Digest
 from mgit.errors import FormatError
 from mgit.objects import CHUNK, MetaObject, PackKind, Ref, Signature, decode, digest_of, encode
 from mgit.signing import is_genuine
 from mgit.store import PackIndex, PackWriter, Store
-from tests.formats.make_golden import (
+from tests.formats.chunks import (
     CHUNKS,
-    ENTRY,
+    DERIVED_CHUNKS,
     EVERY_CHUNK,
-    GOLDEN,
-    KEY,
-    LATER,
     LATER_CHUNKS,
-    OBJECTS,
-    SUMMARY,
     Chunk,
-    add_all,
     bases_of,
     body_of,
 )
+from tests.formats.make_golden import ENTRY, GOLDEN, KEY, LATER, OBJECTS, SUMMARY, add_all
 
 EVERY_OBJECT = OBJECTS | LATER
 
@@ -45,6 +41,7 @@ def golden_store(tmp_path: Path) -> Store:
 def test_there_is_a_golden_file_for_everything() -> None:
     assert {path.name for path in (GOLDEN / "objects").iterdir()} == EVERY_OBJECT.keys()
     assert {path.name for path in (GOLDEN / "bodies").iterdir()} == EVERY_CHUNK.keys()
+    assert {chunk.codec for chunk in EVERY_CHUNK.values()} == set(CODECS.values())
 
 
 @pytest.mark.parametrize("name", EVERY_OBJECT)
@@ -106,9 +103,9 @@ def test_the_rows_of_the_old_packs_are_as_they_were(tmp_path: Path) -> None:
     old, later = sorted(
         (index for index in indexes if index.kind is PackKind.META), key=len, reverse=True
     )
-    chunks, later_chunks = (
+    chunks, later_chunks, derived_chunks = (
         next(index for index in indexes if Ref(CHUNK, made[name].digest) in set(refs(index)))
-        for made, name in ((CHUNKS, "raw"), (LATER_CHUNKS, "rcb-F32"))
+        for made, name in ((CHUNKS, "raw"), (LATER_CHUNKS, "rcb-F32"), (DERIVED_CHUNKS, "cast"))
     )
 
     assert rows(old) == [(_ref(name), 0, ()) for name in OBJECTS]
@@ -116,6 +113,7 @@ def test_the_rows_of_the_old_packs_are_as_they_were(tmp_path: Path) -> None:
     assert (old.summary(), later.summary(), chunks.summary()) == (SUMMARY, {}, {})
     assert rows(chunks) == [as_row(chunk) for chunk in CHUNKS.values()]
     assert rows(later_chunks) == [as_row(chunk) for chunk in LATER_CHUNKS.values()]
+    assert rows(derived_chunks) == [as_row(chunk) for chunk in DERIVED_CHUNKS.values()]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +131,7 @@ def test_a_metadata_pack_is_written_as_it_was(
 
 
 def as_row(chunk: Chunk) -> tuple[Ref, int, tuple[Digest, ...]]:
-    bases = (EVERY_CHUNK[chunk.base].digest,) if chunk.base else ()
+    bases = tuple(EVERY_CHUNK[base].digest for base in chunk.bases)
     return Ref(CHUNK, chunk.digest), chunk.codec.number, bases
 
 

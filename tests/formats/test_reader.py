@@ -15,7 +15,8 @@ from mgit.editing import init
 from mgit.objects import CHUNK, Manifest
 from mgit.repository import Home, Repository
 from tests.formats import reader
-from tests.formats.make_golden import CHUNKS, EVERY_CHUNK, GOLDEN, LATER, OBJECTS
+from tests.formats.chunks import CHUNKS, EVERY_CHUNK
+from tests.formats.make_golden import GOLDEN, LATER, OBJECTS
 
 SOURCE = Path(reader.__file__).read_text(encoding="utf-8")
 
@@ -72,7 +73,7 @@ def test_it_writes_the_checkpoint_back_byte_for_byte(
 
 def test_it_reads_the_golden_packs() -> None:
     held = reader.packs(GOLDEN)
-    standalone = {name: chunk for name, chunk in CHUNKS.items() if not chunk.base}
+    standalone = {name: chunk for name, chunk in CHUNKS.items() if not chunk.bases}
 
     found = {name: reader.read(held, CHUNK, chunk.digest) for name, chunk in standalone.items()}
 
