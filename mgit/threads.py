@@ -14,7 +14,15 @@ from threadpoolctl import threadpool_limits
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-THREADS = min(os.cpu_count() or 1, 4)  # more would wait for each other: small steps hold the lock
+
+def _processors() -> int:
+    """Returns how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+THREADS = min(_processors(), 4)  # more would wait for each other: small steps hold the lock
 _WAITING = 8 * THREADS  # results begun before the first is taken: most of the work is in a few
 
 

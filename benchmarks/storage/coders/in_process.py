@@ -1,4 +1,7 @@
-"""mgit through its Python interface: all models in one process."""
+"""mgit through its Python interface: all models in one process.
+
+``MGIT_BENCH`` may hold "fast", for less work, and "alone", for one processor.
+"""
 
 import os
 from collections.abc import Sequence
@@ -7,15 +10,17 @@ from pathlib import Path
 import mgit
 from benchmarks.storage.coders.calling import call, target
 from benchmarks.storage.lineage import Model
+from mgit.store import Effort
 
 
 def add(models: Sequence[Model], store: Path) -> None:
     """Adds the models, with their parents."""
     os.environ["MGIT_CONFIG_HOME"] = str(store.parent / "settings")
+    effort = Effort[os.environ.get("MGIT_BENCH_EFFORT", "NORMAL")]
     repository = mgit.init(store, label="bench")
     for model in models:
         described = mgit.Description(parents=list(model.parents))
-        mgit.add(repository, model.path, model.name, description=described)
+        mgit.add(repository, model.path, model.name, description=described, effort=effort)
 
 
 def export(models: Sequence[Model], store: Path, folder: Path) -> None:

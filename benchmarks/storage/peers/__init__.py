@@ -18,6 +18,12 @@ def peers(*, collects: bool) -> Iterator[Peer]:
     yield Mgit("mgit and repack --max", last=("repack", "--max", "--grace", "0"))
     yield Mgit("mgit with openzl", coder="openzl")
     yield MgitInProcess("mgit in one process", "in_process", note="the Python interface")
+    yield MgitInProcess(
+        "mgit on one processor", "in_process", note="in one process", before=("taskset", "-c", "0")
+    )
+    yield MgitInProcess(
+        "mgit --fast in one process", "in_process", variables={"MGIT_BENCH_EFFORT": "FAST"}
+    )
     yield Coded("copy and sha256", "copying")
     yield Git()
     if collects:

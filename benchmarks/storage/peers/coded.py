@@ -3,8 +3,8 @@
 import hashlib
 import platform
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.storage.lineage import Model, write_models
@@ -24,12 +24,16 @@ class Coded:
         module: Of ``coders``.
         environment: With the packages that it needs; None: this one.
         note: What else is to be known.
+        before: Words of the command before the interpreter.
+        variables: Of its environment.
     """
 
     name: str
     module: str
     environment: Environment | None = None
     note: str = ""
+    before: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def install(self, tools: Path) -> str:
         """Makes the environment; the version is that of its package and of the code here."""
@@ -50,8 +54,10 @@ class Coded:
 
     def _run(self, models: Sequence[Model], work: Work, verb: str, *rest: Path) -> None:
         at = self.environment.programs(work.tools) / "python" if self.environment else None
-        work.meter.environment = {"PYTHONPATH": f"{ROOT}:{ROOT / 'remotes'}"}
+        own = {"PYTHONPATH": f"{ROOT}:{ROOT / 'remotes'}"}
+        work.meter.environment = own | dict(self.variables)
         module = f"benchmarks.storage.coders.{self.module}"
         family = work.meter.folder / "family.json"
         write_models(models, family)
-        work.meter.run(at or sys.executable, "-m", module, verb, family, work.store, *rest)
+        words = (*self.before, at or sys.executable, "-m", module)
+        work.meter.run(*words, verb, family, work.store, *rest)
