@@ -1,6 +1,7 @@
 """Which nodes a person means: the selector language over a repository, and names for people."""
 
 import contextlib
+import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from difflib import get_close_matches
@@ -20,6 +21,7 @@ from mgit.signing import fingerprint
 
 _ID_DIGITS = 6
 _HEX = frozenset("0123456789abcdef")
+_VERSION = re.compile(rf"v([0-9]{{1,9}})(?:-([0-9a-f]{{{_ID_DIGITS},}}))?")
 
 
 class Selection:
@@ -116,10 +118,15 @@ class Selection:
 
     def _side_or_version(self, text: str) -> frozenset[Digest]:
         name, _, side = text.partition("@")
-        if side[:1] == "v" and side[1:].isdecimal():
+        version = _VERSION.fullmatch(side)
+        if version:
             line = self._here(self._line(self._history.names.resolve(name)))
-            number = int(side[1:])
-            found = frozenset(v for v in line if self.lineage.version_number(v) == number)
+            number, digits = int(version[1]), version[2] or ""
+            found = frozenset(
+                v
+                for v in line
+                if self.lineage.version_number(v) == number and v.hex().startswith(digits)
+            )
         else:
             side_target = self.sides(name).get(text)
             found = frozenset({side_target} if side_target else ())
@@ -262,13 +269,17 @@ class Selection:
             for key in keys:
                 held[self._history.names.label_of(key)].add(target)
         return {
-            f"{name}@{label}" if len(targets) == 1 else f"{name}@{label}-{target.hex()[:6]}": target
+            title: target
             for label, targets in held.items()
-            for target in sorted(targets)
+            for target, title in _titled(f"{name}@{label}", targets).items()
         }
 
     def title(self, node: Digest) -> str:
-        """Returns the shortest way to call a node: a name, a side, ``name@vN``, or its short id."""
+        """Returns the shortest way to call a node: a name, a side, ``name@vN``, or its short id.
+
+        Versions made apart from each other may have the same number: then the first digits of the
+        id are added, as in ``search@v3-9ec2f2``.
+        """
         return self._titles.get(node, node.short)
 
     @cached_property
@@ -280,10 +291,19 @@ class Selection:
                 titles.update(dict.fromkeys(targets, f"@{names.label_of(key)}/{name}"))
         for name in reversed(names.names()):
             line = self._line(names.resolve(name))
-            for old in line if line <= self._history.nodes.keys() else ():
-                titles[old] = f"{name}@v{self.lineage.version_number(old)}"
+            if line <= self._history.nodes.keys():
+                titles.update(self._version_titles(name, line))
         for name in reversed(names.names()):
             titles.update(self._current_titles(name))
+        return titles
+
+    def _version_titles(self, name: str, line: Iterable[Digest]) -> dict[Digest, str]:
+        numbered: defaultdict[int, set[Digest]] = defaultdict(set)
+        for node in line:
+            numbered[self.lineage.version_number(node)].add(node)
+        titles: dict[Digest, str] = {}
+        for number, nodes in numbered.items():
+            titles.update(_titled(f"{name}@v{number}", nodes))
         return titles
 
     def _current_titles(self, name: str) -> dict[Digest, str]:
@@ -291,3 +311,10 @@ class Selection:
         if len(targets) == 1:
             return dict.fromkeys(targets, name)
         return {target: side for side, target in self.sides(name).items()}
+
+
+def _titled(title: str, nodes: Collection[Digest]) -> dict[Digest, str]:
+    """Returns what nodes of one title are called: several get the first digits of their ids."""
+    if len(nodes) == 1:
+        return dict.fromkeys(nodes, title)
+    return {node: f"{title}-{node.hex()[:_ID_DIGITS]}" for node in sorted(nodes)}

@@ -1,5 +1,6 @@
 """Calling somebody's function in a worker: its code, its options, what it may use."""
 
+import errno
 import inspect
 import shutil
 import tempfile
@@ -16,9 +17,10 @@ from mgit.objects import Code
 from mgit.objects.grammar import printable
 from mgit.repository import Home, Repository
 from mgit.source import Source, loaded, materialise
-from mgit.store.files import locked_if_free
+from mgit.store.files import locked_if_free, machine_errors
 
 SHIPPED = "mgit.recipes"  # the module of all functions that run without source
+_OF_THE_DISK = {errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC, errno.EROFS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,21 @@ def call_of(
         "seed": code.seed,
         "data": {name: str(path) for name, path in data.items()},
     }
+
+
+@contextmanager
+def disk_errors() -> Iterator[None]:
+    """Makes a MachineError of what the disk refuses a job, whoever wanted it: no model is to blame.
+
+    Any other ``OSError`` is the function's own: it may look for what is not there.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _OF_THE_DISK:
+            raise
+        with machine_errors("the disk says"):
+            raise
 
 
 def function_in(asked: Any) -> AbstractContextManager[Callable[..., object]]:

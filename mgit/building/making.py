@@ -9,7 +9,7 @@ from mgit.building.results import Made, Results
 from mgit.building.work import Work
 from mgit.building.working import job_of
 from mgit.digest import Digest
-from mgit.errors import RunError
+from mgit.errors import MachineError, RunError
 from mgit.execution import Done, Executor, Finished, Lost, LostReason, Raised
 from mgit.repository import Presence, Repository, presence_of
 
@@ -25,6 +25,7 @@ class FailureKind(Enum):
     OUT_OF_MEMORY = "out of memory"
     CRASHED = "crashed"
     CANCELLED = "cancelled"
+    MACHINE = "could not run here"  # the disk, say: no function and no model is to blame
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,16 @@ class Failure:
     hint: str = ""
     trace: str = ""
 
+    def error(self, what: str, *, hint: str = "") -> RunError | MachineError:
+        """Returns it as an error to raise.
+
+        Args:
+            what: What ran.
+            hint: What to do if nothing better is known.
+        """
+        kind = MachineError if self.kind is FailureKind.MACHINE else RunError
+        return kind(f"{what} {self.kind.value}: {self.message}", hint=self.hint or hint)
+
 
 def result_of(repository: Repository, work: Work, done: Done) -> Made | Failure:
     """Returns what a job made, after looking whether all of it is really in the store."""
@@ -58,6 +69,8 @@ def result_of(repository: Repository, work: Work, done: Done) -> Made | Failure:
 def failure_of(done: Done) -> Failure:
     """Returns why a job that did not finish made nothing."""
     match done.outcome:
+        case Raised(MachineError.__name__, message, hint, trace):
+            return Failure(FailureKind.MACHINE, message, hint, trace)
         case Raised(error, message, hint, trace):
             if any(sign in f"{error} {message}" for sign in _MEMORY):
                 return Failure(FailureKind.OUT_OF_MEMORY, message or error, hint, trace)
@@ -80,6 +93,7 @@ def make(repository: Repository, work: Work, results: Results, executor: Executo
 
     Raises:
         RunError: The run made nothing.
+        MachineError: The run could not go on here.
     """
     name = work.action.hex()
     log = repository.folder / "work" / "logs" / f"{name}.log"
@@ -89,10 +103,7 @@ def make(repository: Repository, work: Work, results: Results, executor: Executo
         raise ValueError("an executor that waits without end gave nothing")
     result = result_of(repository, work, done)
     if isinstance(result, Failure):
-        raise RunError(
-            f"{work.code.function} {result.kind.value}: {result.message}",
-            hint=result.hint or f"what it printed: {log}",
-        )
+        raise result.error(work.code.function, hint=f"what it printed: {log}")
     results.keep(work.action, result)
     return result
 

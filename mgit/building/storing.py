@@ -11,7 +11,7 @@ from mgit.adding.layout import layout_of
 from mgit.adding.pieces import pieces_of_array
 from mgit.adding.relating import Bases, RelatedModel
 from mgit.checkpoint import scan
-from mgit.errors import MgitError, RunError
+from mgit.errors import MachineError, MgitError, RunError
 from mgit.numeric import NUMPY_TYPES
 from mgit.objects import (
     Content,
@@ -54,6 +54,7 @@ def store_result(
     Raises:
         RunError: It is something else; its names or shapes are not the parent's; a tensor that is
             not just the parent's holds NaN, or infinity where the parent has not the same.
+        MachineError: No space, no permission.
     """
     with repository.store.writer(PackKind.CHUNKS) as writer:
         models = [RelatedModel(weights) for weights in related]
@@ -75,6 +76,8 @@ def store_result(
 def _from_folder(path: Path, model: Parts | None, writer: PackWriter, bases: Bases) -> Parts:
     try:
         checkpoint = scan(path)
+    except MachineError:
+        raise
     except MgitError as error:
         raise RunError(f"what the recipe returned is refused: {error}", hint=error.hint) from error
     if not checkpoint.tensors:

@@ -10,7 +10,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from mgit.building.calling import call_of, context_in, function_in, keyless, options_for, scratch
+from mgit.building.calling import (
+    call_of,
+    context_in,
+    disk_errors,
+    function_in,
+    keyless,
+    options_for,
+    scratch,
+)
 from mgit.building.storing import Stored, store_result
 from mgit.building.work import Work
 from mgit.digest import Digest
@@ -54,12 +62,13 @@ def run(argument: str) -> str:
 
     Raises:
         RunError: The recipe returned no model; see ``store_result``.
+        MachineError: The disk refused something.
         Exception: Whatever the recipe raises.
     """
     asked = json.loads(argument)
     repository = Repository.at(Path(asked["repository"]), keyless(Path(asked["cache"])))
     started = now()
-    with ExitStack() as opened:
+    with disk_errors(), ExitStack() as opened:
         function = opened.enter_context(function_in(asked))
         parents = {
             role: opened.enter_context(_model(repository, Digest.from_text(manifest)))

@@ -36,7 +36,7 @@ from mgit.checks.registering import Registered, registered
 from mgit.checks.running import trials_of
 from mgit.checks.subjects import Subject, Subjects, Weighed, subjects
 from mgit.digest import Digest
-from mgit.errors import AbsentError, DamagedError, MgitError
+from mgit.errors import AbsentError, DamagedError, MachineError, MgitError
 from mgit.execution import Done, Executor, Job
 from mgit.objects import Edge, EdgeKind
 from mgit.repository import History, Repository
@@ -47,6 +47,7 @@ _STATES = {
     FailureKind.OUT_OF_MEMORY: State.OUT_OF_MEMORY,
     FailureKind.CRASHED: State.CRASHED,
     FailureKind.CANCELLED: State.CANCELLED,
+    FailureKind.MACHINE: State.MACHINE,
 }
 _PATIENCE_S = 0.5  # how long a look for the next result may take, so that a Ctrl-C is noticed
 
@@ -149,7 +150,8 @@ class Driver:
             known = self._known.find(work.action, work.outputs)
             job = None if known else self._job(unit, work)
         except MgitError as error:  # weights, data or code that went away since it was planned
-            self._failed(unit[0], State.FAILED, str(error))
+            is_machine = isinstance(error, MachineError)
+            self._failed(unit[0], State.MACHINE if is_machine else State.FAILED, str(error))
             return
         if job:
             self._run(unit, work, job)
@@ -321,12 +323,15 @@ class Driver:
                 self._made(unit, Result(work, result, is_known=False))
 
     def _measured(self, measured: Measurement, done: Done) -> None:
-        """Takes what came of a check and judges; a check that died is tried again, as a recipe."""
+        """Takes what came of a check and judges; a check that died is tried again, as a recipe.
+
+        That it could not run on this machine is nothing to judge a model by.
+        """
         testing = [s for s, state in self.schedule.states.items() if state is State.TESTING]
         asking = [s for s in testing if measured.id in self.bench.wanted(self.trials[s])]
         match measured_in(done):
-            case Failure(kind, message) if asking and all(
-                self.schedule.may_retry(step, _STATES[kind]) for step in asking
+            case Failure(kind, message) if kind is FailureKind.MACHINE or (
+                asking and all(self.schedule.may_retry(step, _STATES[kind]) for step in asking)
             ):
                 for step in asking:
                     self._failed(step, _STATES[kind], message)

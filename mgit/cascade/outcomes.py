@@ -73,6 +73,11 @@ class Cascade:
     jobs: int
 
     @property
+    def is_stopped_by_machine(self) -> bool:
+        """Whether something could not be made or tested only because of this machine."""
+        return any(outcome.state is State.MACHINE for outcome in self.outcomes)
+
+    @property
     def is_ok(self) -> bool:
         """Whether everything that was to be made was made, or is as it was."""
         return not any(outcome.state in _BAD for outcome in self.outcomes)

@@ -20,6 +20,7 @@ class State(Enum):
     TIMED_OUT = "timed out"
     OUT_OF_MEMORY = "out of memory"
     CRASHED = "crashed"
+    MACHINE = "could not run here"
     TEST_FAILED = "test failed"
     CANCELLED = "cancelled"
     SKIPPED = "skipped"
@@ -41,6 +42,7 @@ BAD = frozenset(
         State.TIMED_OUT,
         State.OUT_OF_MEMORY,
         State.CRASHED,
+        State.MACHINE,
         State.TEST_FAILED,
         State.CANCELLED,
     }

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Self
 
-from mgit.building import Failure
+from mgit.building import Failure, FailureKind
 from mgit.checks.gates import judge
 from mgit.checks.known import KnownScores
 from mgit.checks.measuring import Measurement, id_of, measured_in, measurement
@@ -84,10 +84,17 @@ class Bench:
         return found
 
     def take(self, measured: Measurement, done: Done) -> None:
-        """Takes what came of a measurement."""
+        """Takes what came of a measurement.
+
+        Raises:
+            MachineError: It could not be made on this machine, which says nothing about the model.
+        """
         found = measured_in(done)
         if isinstance(found, Failure):
+            if found.kind is FailureKind.MACHINE:
+                raise found.error(f"{measured.code.function} on {measured.model.title}")
             self.failures[measured.id] = found
+            self.repository.store.refresh()  # a model that it found damaged is as good as not here
             return
         self.known.keep(measured.content, measured.code, found)
         self.durations[measured.id] = done.duration_s

@@ -9,6 +9,7 @@ from mgit.building import (
     Failure,
     call_of,
     context_in,
+    disk_errors,
     failure_of,
     find_data,
     function_in,
@@ -109,11 +110,15 @@ def run(argument: str) -> str:
 
     Returns:
         JSON of what was measured: ``scores.to_json``.
+
+    Raises:
+        MachineError: The disk refused something.
+        Exception: Whatever the check raises.
     """
     asked = json.loads(argument)
     repository = Repository.at(Path(asked["repository"]), keyless(Path(asked["cache"])))
     manifest = Digest.from_text(asked["manifest"])
-    with ExitStack() as opened:
+    with disk_errors(), ExitStack() as opened:
         function = opened.enter_context(function_in(asked))
         context = opened.enter_context(context_in(asked))
         model = opened.enter_context(

@@ -45,6 +45,7 @@ def run_checks(
 
     Raises:
         NotFoundError: There is no such check.
+        MachineError: The disk refused something; nothing is signed. What was measured is kept.
         MgitError: See ``Selection.nodes``.
     """
     history = repository.history()
@@ -85,7 +86,7 @@ def measure(
     timeout_s: float | None = None,
     progress: Progress = silent,
 ) -> None:
-    """Runs measurements and lets the bench take them."""
+    """Runs measurements and lets the bench take them; raises as ``Bench.take`` does."""
     running = 0
     for one in wanted.values():
         try:

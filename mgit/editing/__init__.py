@@ -4,7 +4,7 @@ from mgit.editing.annotating import add_tags, note, remove_tags
 from mgit.editing.naming import keep_both, pick, remove, rename
 from mgit.editing.starting import init, own_identity
 from mgit.editing.trusting import members, trust_add, trust_remove
-from mgit.editing.undoing import Operation, operations, undo
+from mgit.editing.undoing import Operation, not_here, operations, undo
 
 __all__ = [
     "Operation",
@@ -12,6 +12,7 @@ __all__ = [
     "init",
     "keep_both",
     "members",
+    "not_here",
     "note",
     "operations",
     "own_identity",

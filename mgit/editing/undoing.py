@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from mgit.digest import Digest
-from mgit.errors import MovedError, NotFoundError
+from mgit.errors import AbsentError, DamagedError, MovedError, NotFoundError
 from mgit.objects import CREATION, Entry, Move, Statement
 from mgit.provenance import withdrawal
-from mgit.repository import History, Repository, Step, log_operation, record
+from mgit.repository import History, Repository, Step, log_operation, record, require_complete
+from mgit.selection import Selection
 from mgit.store import Fact
 
 
@@ -80,6 +81,29 @@ def undo(repository: Repository) -> Operation:
         else:
             _undo_entry(repository, last)
     return last
+
+
+def not_here(repository: Repository, operation: Operation) -> tuple[str, ...]:
+    """Returns what is to be said, after undoing a step, of names that lead to absent weights.
+
+    Steps are remembered for ever, and what only an old one leads to is collected one day.
+    """
+    history = repository.history()
+    selection = Selection(repository, history)
+    entries = history.ledger.entries
+    entry = entries[Digest.from_text(operation.entry)] if operation.entry else None
+    names = {move.name for move in entry.moves} if entry else set[str]()
+    targets = {target for name in names for target in history.names.resolve(name)}
+    said = []
+    for node in sorted(targets & history.nodes.keys()):
+        title = selection.title(node)
+        try:
+            require_complete(repository, title, node, history.nodes[node])
+        except AbsentError as error:
+            said.append(f"{error}; get them: {error.hint}, or add the same checkpoint again")
+        except DamagedError as error:
+            said.append(f"{error}; {error.hint}")
+    return tuple(said)
 
 
 def _undo_entry(repository: Repository, operation: Operation) -> None:

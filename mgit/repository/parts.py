@@ -143,10 +143,11 @@ def _apply(fact: Fact, found: dict[Digest, Absence]) -> None:
             return
 
 
-def is_lost(repository: Repository, node: Node) -> bool:
+def is_lost(repository: Repository, node: Node, *, was_complete: bool = False) -> bool:
     """Returns whether a node that nobody promised to be absent should be complete, and is not.
 
-    A bare node is none: it came without its manifest, because somebody selected others.
+    A bare node is none: it came without its manifest, because somebody selected others. One that is
+    known to have been complete here is never bare.
     """
     match presence(repository, node):
         case Presence.COMPLETE:
@@ -155,7 +156,8 @@ def is_lost(repository: Repository, node: Node) -> bool:
             return True
         case Presence.NODE_ONLY:
             ref = Ref(Manifest.kind, node.manifest)
-            return any(index.find(ref) for index in repository.store.catalog.packs.values())
+            packs = repository.store.catalog.packs.values()
+            return was_complete or any(index.find(ref) for index in packs)
 
 
 def require_complete(repository: Repository, name: str, node_id: Digest, node: Node) -> Parts:

@@ -21,6 +21,7 @@ _HINTS = {
     errno.EPERM: "look at who owns it: ls -ld",
     errno.EROFS: "the disk is mounted read-only",
     errno.EIO: "the disk reports an error: copy what matters elsewhere, then run mgit fsck",
+    errno.EFBIG: "files may not grow that large here: look at ulimit -f",
     errno.EMFILE: "too many open files: raise the limit with ulimit -n",
 }
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from mgit.building import context_in, scratch
-from mgit.errors import RunError, UsageError
+from mgit.errors import MachineError, RunError, UsageError
 from tests.building.projects import HEAD, Maker, maker, write_arrays
 from tests.cli.terminal import Terminal
+from tests.damage.disks import disk, fill
 from tests.family import files
 
 ARRAYS = 'arrays = {n: a + 1 for n, a in parents["base"].arrays().items()}\n'
@@ -70,6 +71,46 @@ def test_a_run_that_makes_no_model_leaves_nothing(alice: Maker, what: str) -> No
     assert raised.value.exit_code == 1
     assert alice.state() == before
     assert alice.is_sound()
+
+
+@pytest.mark.parametrize("executor", ["inline", "process"])
+def test_what_the_disk_refuses_a_recipe_is_no_fault_of_the_recipe(
+    alice: Maker, executor: str
+) -> None:
+    write(alice, 'with open("/dev/full", "w") as file:\n    file.write("much")\nreturn arrays')
+    before = alice.state()
+
+    with pytest.raises(MachineError, match="No space left on device") as raised:
+        alice.build(executor=executor)
+
+    assert "free some space" in raised.value.hint
+    assert alice.state() == before
+
+
+def test_a_disk_without_room_for_the_result_is_told_and_room_helps(tmp_path: Path) -> None:
+    with disk(tmp_path / "disk", "size=4m") as room:
+        alice = maker(room)
+        alice.add("base", {"w": np.zeros(50_000, np.float32)})
+        write(alice, 'return {"w": np.random.default_rng(1).random(50_000, np.float32)}')
+        before = alice.state()
+        filler = fill(room, but_pages=30)
+
+        with pytest.raises(MachineError, match="No space left on device") as raised:
+            alice.build()
+
+        assert "free some space" in raised.value.hint
+        assert alice.state() == before
+        filler.unlink()
+        assert alice.build().is_new
+        assert alice.is_sound()
+
+
+def test_a_result_that_the_disk_does_not_give_back_is_no_fault_of_the_recipe(alice: Maker) -> None:
+    memory = '(context.folder / "model.safetensors").symlink_to("/proc/self/mem")'
+    write(alice, f"{memory}\nreturn context.folder")
+
+    with pytest.raises(MachineError, match="Input/output error"):
+        alice.build()
 
 
 @pytest.mark.parametrize("end", ["os.kill(os.getpid(), 9)", "os._exit(0)"])

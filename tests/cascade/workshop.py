@@ -47,6 +47,9 @@ def behave(mood, tensors, place):
             os.kill(os.getpid(), signal.SIGKILL)
         case "has no memory":
             raise MemoryError("the whole of it")
+        case "fills the disk":
+            with open("/dev/full", "w") as file:
+                file.write("much")
         case "makes NaN":
             return {n: a * np.float32("nan") for n, a in tensors.items()}
         case "makes other shapes":
@@ -102,6 +105,9 @@ def score(model, *, place, trouble=""):
             os.kill(os.getpid(), signal.SIGKILL)
         case "has no memory":
             raise MemoryError("the whole of it")
+        case "fills the disk":
+            with open("/dev/full", "w") as file:
+                file.write("much")
         case "raises":
             raise ValueError("cannot measure")
     return {"score": float(model.arrays()["first"][0] < 100)}

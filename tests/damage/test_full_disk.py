@@ -6,10 +6,8 @@ hand: the n-th write, or the n-th new file, is refused.
 
 import errno
 import os
-import shutil
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,31 +18,11 @@ from mgit.adding import add, export
 from mgit.errors import MachineError, MgitError
 from mgit.repository import Repository
 from tests.checkpoints import files_below, home_of, noise, safetensors, written
-
-
-@contextmanager
-def disk(folder: Path, options: str) -> Iterator[Path]:
-    """A small file system in memory; skips where none may be mounted."""
-    folder.mkdir(exist_ok=True)
-    mount = shutil.which("mount")
-    command = [str(mount), "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-    if mount is None or subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("no file system may be mounted here")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
+from tests.damage.disks import disk, fill
 
 
 def saved(folder: Path, size: int, seed: int = 1) -> Path:
     return written(folder / f"{seed}.safetensors", safetensors({"w": noise(seed, size)}))
-
-
-def fill(folder: Path, *, but_pages: int) -> Path:
-    """Takes all the room but some pages."""
-    found = os.statvfs(folder)
-    size = max(found.f_bavail - but_pages, 0) * found.f_frsize
-    return written(folder / "filler", bytes(size))
 
 
 def partial_files(folder: Path) -> list[Path]:

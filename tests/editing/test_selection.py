@@ -143,6 +143,28 @@ def twins() -> tuple[str, str]:
     raise AssertionError("ids that never begin alike")
 
 
+def test_two_versions_of_one_number_are_told_apart(tmp_path: Path) -> None:
+    """v1 <- v2 by one, v2 by another <- v3, which replaces both"""
+    repository = Person("dora", tmp_path).init()
+    first = point(repository, "m", "first")
+    sides = [point(repository, "m", side, first) for side in ("left", "right")]
+    point(repository, "m", "both", *sides)
+    selection = Selection(repository, repository.history())
+
+    titles = [selection.title(side) for side in sides]
+
+    assert titles == [f"m@v2-{side.hex()[:6]}" for side in sides]
+    assert [selection.one(title) for title in titles] == sides
+    assert selection.title(first) == "m@v1"
+    assert selection.nodes("m@v2") == set(sides)
+    with pytest.raises(UsageError, match="selects 2 nodes") as refused:
+        selection.one("m@v2")
+    assert all(title in str(refused.value) for title in titles)
+    for unknown in ("m@v2-000000", f"m@v1-{sides[0].hex()[:6]}", f"m@v{'9' * 5_000}"):
+        with pytest.raises(NotFoundError):
+            selection.one(unknown)
+
+
 def test_a_name_whose_node_is_not_here_says_so(tmp_path: Path) -> None:
     repository = Person("alice", tmp_path).init()
     with repository.writing():

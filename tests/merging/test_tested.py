@@ -12,7 +12,7 @@ import pytest
 import mgit
 from mgit.checks import State
 from mgit.checks.registering import CheckRequest, add_check
-from mgit.errors import UsageError
+from mgit.errors import MachineError, UsageError
 from mgit.merging import Merge
 from mgit.objects import CREATION, SCORES, TEST_RESULT, EdgeKind
 from mgit.provenance import Provenance
@@ -267,6 +267,19 @@ def test_a_dry_run_and_a_clean_merge_run_no_check(bench: Bench) -> None:
 
     assert clean.node is not None
     assert bench.given() == []
+
+
+def test_a_check_that_met_a_full_disk_says_nothing_of_the_result(bench: Bench) -> None:
+    full = '    with open("/dev/full", "w") as file:\n        file.write("much")\n    return mgit.S'
+    (bench.shop.root / "tasks.py").write_text(CHECK.replace("    return mgit.S", full))
+    bench.check()
+    before = bench.state()
+
+    with pytest.raises(MachineError, match="No space left on device") as told:
+        bench.merge()
+
+    assert "free some space" in told.value.hint
+    assert bench.state() == before
 
 
 def test_an_unknown_executor_is_told_before_anything_is_kept(bench: Bench) -> None:

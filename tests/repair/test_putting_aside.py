@@ -8,10 +8,12 @@ import pytest
 
 from mgit import repair, sync
 from mgit.digest import Digest
-from mgit.objects import CHUNK, PackKind, Ref
+from mgit.objects import CHUNK, Manifest, Node, PackKind, Ref
+from mgit.repository import Repository
 from mgit.store.format import TRAILER_BYTES, trailer
+from tests.building.projects import ADD, maker
 from tests.checkpoints import files_below, spoil
-from tests.repair.copies import Copies
+from tests.repair.copies import DAY_S, Copies
 
 
 def aside(copies: Copies) -> dict[str, bytes]:
@@ -169,3 +171,25 @@ def test_a_pack_that_went_aside_may_come_back(copies: Copies) -> None:
     assert repair.check(copies.alice).is_clean
     shutil.rmtree(copies.alice.store.quarantine)
     copies.require_whole()
+
+
+def test_what_lay_in_a_pack_that_went_aside_is_still_missed(tmp_path: Path) -> None:
+    """A run stores the model before a step makes a node of it: the manifest lies apart from it."""
+    alice = maker(tmp_path)
+    alice.write(ADD)
+    built = alice.tune()
+    manifest = alice.node(built).manifest
+    store = alice.repository.store
+    (place,) = store.catalog.places(Ref(Manifest.kind, manifest))
+    assert not store.catalog.packs[place.pack].find(Ref(Node.kind, built.node))
+    path = store.path_of(place.pack)
+    path.write_bytes(path.read_bytes()[:-TRAILER_BYTES])
+    fresh = Repository.at(alice.repository.folder, alice.repository.home)
+
+    mended = repair.mend(fresh, now_s=path.stat().st_mtime + 2 * DAY_S)
+
+    assert mended.put_aside == (path.name,)
+    for report in (mended.report, repair.check(fresh)):
+        assert [lost.title for lost in report.lost] == ["tuned"]
+        assert report.lost[0].missing == (Ref(Manifest.kind, manifest),)
+        assert not report.is_clean

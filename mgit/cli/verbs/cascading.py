@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mgit.cascade.planning import Wishes
     from mgit.store import Fact
 
-_NO, _MOVED = 1, 3
+_NO, _MOVED, _MACHINE = 1, 3, 8
 _Choice = TypeVar("_Choice", bound=Enum)
 _STYLES = {"build": "name", "done": "good", "unchanged": "faint", "skip": "faint", "stop": "faint"}
 
@@ -119,7 +119,8 @@ def cascade_run(
 ) -> Page:
     """Makes again what is behind, tests it, and publishes what passed.
 
-    Exits 1 if something could not be made or did not pass, 3 if somebody moved a name meanwhile.
+    Exits 1 if something could not be made or did not pass, 3 if somebody moved a name meanwhile,
+    8 if this machine could not go on: its disk, say.
     What was made before is not made again: to go on after a stop, run it again.
     """
     from mgit.cascade import Publish
@@ -139,7 +140,7 @@ def cascade_run(
         _document(found),
         answer=tuple(_told(found)),
         advice=_advice(found),
-        exit_code=_MOVED if found.moved else 0 if found.is_ok else _NO,
+        exit_code=_exit_code(found),
     )
 
 
@@ -312,7 +313,17 @@ def _outcome_cells(outcome: "StepOutcome") -> list[Cell]:
     ]
 
 
+def _exit_code(found: "Cascade") -> int:
+    if found.moved:
+        return _MOVED
+    if found.is_stopped_by_machine:
+        return _MACHINE
+    return 0 if found.is_ok else _NO
+
+
 def _advice(found: "Cascade") -> tuple[str, ...]:
     if found.moved:
         return (f"somebody moved {', '.join(found.moved)} meanwhile: look, then run it again",)
+    if found.is_stopped_by_machine:
+        return ("look at the disk of this machine, then run it again: it goes on",)
     return ()

@@ -113,10 +113,15 @@ def _resolved(name: str, targets: "dict[str, Digest]") -> Page:
 @verb("undo", "mgit undo", "mgit rm qa && mgit undo")
 def undo() -> Page:
     """Takes the last step in this copy back, by a new entry."""
-    from mgit.editing import undo
+    from mgit.editing import not_here, undo
 
-    taken_back = undo(session().repository())
-    return Page(taken_back, done=(line(f"undone: {taken_back.verb}"),))
+    repository = session().repository()
+    taken_back = undo(repository)
+    return Page(
+        taken_back,
+        done=(line(f"undone: {taken_back.verb}"),),
+        advice=not_here(repository, taken_back),
+    )
 
 
 @verb("op log", "mgit op log", "mgit -C models op log --json", of=operation)
