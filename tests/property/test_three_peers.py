@@ -1,169 +1,159 @@
 """Three copies that add, remove, collect, repack and exchange: nothing kept is ever unreadable.
 
-Kept is what a name leads to and what that was made from, wherever it was whole before a step.
+And what nobody has kept for long goes.
 """
 
-import contextlib
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Iterable
+from copy import deepcopy
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mgit import editing, repair, sync
-from mgit.adding import Description, add, export
-from mgit.digest import Digest
-from mgit.errors import ConflictError, NotFoundError, UsageError
-from mgit.repacking import collect, repack
-from mgit.repository import Presence, Repository, presence
-from mgit.store import Effort
-from tests.checkpoints import f32, files_below, floats, home_of, repository_of, safetensors, written
-from tests.repacking.family import Family as Peer
+from mgit import sync
+from mgit.objects import CHUNK
+from tests.checkpoints import Tensor, home_of, repository_of, safetensors, written
+from tests.property.peers import AGING, MODELS, NAMES, PEERS, Step, World
 
-FEW = settings(max_examples=max(settings().max_examples // 10, 5))
-AT_ONCE = timedelta()
-MODELS, NAMES = 4, ("a", "b", "c")
-NEAR = floats(0, 256)
-peers = st.integers(0, 2)
-names = st.sampled_from(NAMES)
-
-
-@dataclass
-class World:
-    """The copies, and what every node was made from."""
-
-    root: Path
-    sources: dict[Digest, str]
-
-    def peer(self, number: int) -> Peer:
-        return Peer(self.root / str(number))
-
-    def here(self, number: int) -> Repository:
-        return self.peer(number).repository
-
-    def url(self, number: int) -> str:
-        return str(self.here(number).folder.parent)
-
-    def add(self, number: int, name: str, model: int, parent: str | None) -> None:
-        """Adds a model, in haste or not, that was made from another, where that is here."""
-        repository = self.here(number)
-        is_known = parent in repository.history().names.names()
-        told = Description(parents=[parent]) if parent and is_known else Description()
-        effort = Effort.FAST if model % 2 else Effort.NORMAL
-        source = self.root / "in" / str(model)
-        node = add(repository, source, name, description=told, effort=effort).node
-        self.sources[node] = str(model)
-
-    def kept(self, number: int) -> Iterator[Digest]:
-        """What is kept in a copy, and whole."""
-        repository = self.here(number)
-        history = repository.history()
-        for digest in history.named_nodes:
-            if presence(repository, history.nodes[digest]) is Presence.COMPLETE:
-                yield digest
-
-    def require_readable(self, number: int, nodes: set[Digest]) -> None:
-        """Asserts that these nodes come out of a copy as they went in."""
-        assert repair.check(self.here(number), is_decoding=True).is_clean
-        for node in nodes:
-            with TemporaryDirectory(dir=self.root) as folder:
-                export(self.here(number), node.hex(), Path(folder) / "out")
-                assert files_below(Path(folder) / "out") == files_below(
-                    self.root / "in" / self.sources[node]
-                )
-
-
-@dataclass(frozen=True)
-class Step:
-    """One thing that happens; ``what`` is a key of ``STEPS``."""
-
-    what: str
-    peer: int
-    other: int
-    name: str
-    parent: str
-    model: int
-
-
-def _add(world: World, step: Step) -> None:
-    world.add(step.peer, step.name, step.model, step.parent)
-
-
-def _remove(world: World, step: Step) -> None:
-    editing.remove(world.here(step.peer), step.name)
-
-
-def _push(world: World, step: Step) -> None:
-    sync.push(world.here(step.peer), world.url(step.other), may_conflict=True)
-
-
-def _fetch(world: World, step: Step) -> None:
-    sync.fetch(world.here(step.peer), world.url(step.other))
-
-
-def _collect(world: World, step: Step) -> None:
-    world.peer(step.peer).grow_old(91)
-    collect(world.here(step.peer), grace=AT_ONCE)
-
-
-def _repack(world: World, step: Step) -> None:
-    repack(world.here(step.peer), grace=AT_ONCE)
-
-
-STEPS: Mapping[str, Callable[[World, Step], None]] = {
-    "add": _add,
-    "remove": _remove,
-    "push": _push,
-    "fetch": _fetch,
-    "collect": _collect,
-    "repack": _repack,
-}
-steps = st.builds(
-    Step, st.sampled_from(sorted(STEPS)), peers, peers, names, names, st.integers(0, MODELS - 1)
+FEW = settings(max_examples=max(settings().max_examples // 4, 5))
+FIRST = (  # d is of nobody's kin, and stored as c is: two chunks away from one that stands alone
+    Step("add", name="a", model=0),
+    Step("add", name="b", model=1, parent="a"),
+    Step("add", name="c", model=2, parent="b"),
+    Step("add", name="d", model=2),
 )
+
+peers = st.sampled_from(PEERS)
+models = st.integers(0, len(MODELS) - 1)
+
+
+def some(*what: str) -> st.SearchStrategy[Step]:
+    """One of these steps, anywhere."""
+    names, parents = st.sampled_from(NAMES), st.sampled_from(("", *NAMES))
+    return st.builds(
+        Step, st.sampled_from(what), peers, peers, names, parents, models, st.integers(0, 7)
+    )
+
+
+swift = some("add", "add", "remove", "strip", "undo", "push", "fetch", "race", "race")
+alone = swift | some("race", "spoil")  # what a disk loses while others rely on it is lost
+
+
+@st.composite
+def busy(draw: st.DrawFn) -> Step:
+    """A step that takes so long that things happen meanwhile, in the copies that it concerns."""
+    step = draw(some("add", "add", "push", "fetch", "fetch", "collect", "repack"))
+    where = st.sampled_from((step.peer, step.other))
+    others = draw(st.lists(swift | some("month", "collect"), min_size=1, max_size=3))
+    return replace(step, meanwhile=tuple(replace(other, peer=draw(where)) for other in others))
+
+
+@st.composite
+def collected(draw: st.DrawFn) -> list[Step]:
+    """Between the two phases of a collection things happen, most of them in the same copy."""
+    first = draw(some("remove", "strip", "strip", "race", "repack"))
+    age = Step(draw(st.sampled_from(AGING)), first.peer)
+    condemning, month = Step("collect", first.peer), Step("month", first.peer)
+    removing = draw(st.sampled_from((condemning, Step("repack", first.peer, name="a", near=1))))
+    between = draw(st.lists(alone | busy(), max_size=3))
+    near = [replace(step, peer=first.peer) if draw(st.booleans()) else step for step in between]
+    return [first, age, condemning, *near, month, removing]
+
+
+stories = st.lists(st.builds(list, st.tuples(alone | busy())) | collected())
 
 
 @pytest.fixture(scope="module")
 def beginning(tmp_path_factory: pytest.TempPathFactory) -> World:
-    """Three copies of one repository, of one person on three machines; b is made from a."""
+    """Three copies of one repository, of one person on three machines."""
     root = tmp_path_factory.mktemp("three")
-    near = NEAR
-    for model in range(MODELS):
-        tensors = {"a": f32(near, 16, 16), "b": f32(floats(model + 9, 0, near=NEAR), 16, 16)}
-        written(root / "in" / str(model) / "m.safetensors", safetensors(tensors))
-        near = floats(model, 0, near=near)
+    world = World(root)
+    for number, model in enumerate(MODELS):
+        tensors = {name: Tensor("F32", (16, 16), raw) for name, raw in model.items()}
+        written(world.source(number) / "m.safetensors", safetensors(tensors))
     first = repository_of("alice", root / "0")
-    base = add(first, root / "in" / "0", "a").node
-    made = add(first, root / "in" / "1", "b", description=Description(parents=["a"])).node
-    for number in ("1", "2"):
-        shutil.copytree(root / "0" / "homes", root / number / "homes")
-        sync.clone(
-            str(first.folder.parent), root / number / "alice", home_of("alice", root / number)
-        )
-    return World(root, {base: "0", made: "1"})
+    for step in FIRST:
+        world.take(replace(step, other=0))
+    for copy in (root / "1", root / "2"):
+        shutil.copytree(root / "0" / "homes", copy / "homes")
+        sync.clone(str(first.folder.parent), copy / "alice", home_of("alice", copy))
+    return world
 
 
-def _at_first(what: str, name: str = "a", other: int = 1) -> Step:
-    return Step(what, 0, other, name, name, 2)
+def require_all_goes_well(beginning: World, steps: Iterable[Step]) -> None:
+    with TemporaryDirectory() as name:
+        world = deepcopy(beginning)
+        world.root = Path(name) / "world"
+        shutil.copytree(beginning.root, world.root)
+        for step in steps:
+            world.take(step)
+        for peer in PEERS:
+            world.require_readable(peer)
+            world.forget(peer)
+            assert not list(world.here(peer).store.catalog.of_kind(CHUNK))
 
 
 @FEW
-@example([_at_first("remove"), _at_first("collect")])
-@example([_at_first("add", "b"), _at_first("push"), _at_first("remove", "b"), _at_first("collect")])
-@given(st.lists(steps, min_size=4, max_size=16))
-def test_nothing_that_is_kept_becomes_unreadable(beginning: World, chosen: list[Step]) -> None:
-    with TemporaryDirectory() as name:
-        root = Path(name) / "world"
-        shutil.copytree(beginning.root, root)
-        world = World(root, dict(beginning.sources))
-        for step in chosen:
-            whole = [set(world.kept(number)) for number in range(3)]
-            with contextlib.suppress(ConflictError, NotFoundError, UsageError):  # no such name
-                STEPS[step.what](world, step)
-            for number, before in enumerate(whole):
-                world.require_readable(number, before & world.here(number).history().named_nodes)
+@given(stories)
+def test_nothing_that_is_kept_becomes_unreadable(
+    beginning: World, chosen: list[list[Step]]
+) -> None:
+    require_all_goes_well(beginning, chain(*chosen))
+
+
+def collected_once(peer: int, name: str) -> list[Step]:
+    """All names but one are removed, and what nobody needs then is condemned."""
+    return [Step("strip", peer, name=name), Step("season", peer), Step("collect", peer)]
+
+
+ONLY_A, NOTHING = collected_once(0, "a"), collected_once(0, "")
+EMPTY_1 = [*collected_once(1, ""), Step("month", 1), Step("collect", 1)]
+MONTH, COLLECT, REPACK = Step("month"), Step("collect"), Step("repack")
+REPACK_A = Step("repack", name="a", near=1)  # it has nothing to gain, and looks at what is due
+ADD_D = Step("add", name="d", model=2)
+STORIES = {
+    "phase two looks again": [*ONLY_A, ADD_D, MONTH, REPACK_A],
+    "what a writer relies on stays": [*ONLY_A, MONTH, replace(ADD_D, meanwhile=(COLLECT,))],
+    "what came to be needed during a collection stays": [
+        *(Step("strip"), Step("season"), replace(COLLECT, meanwhile=(ADD_D,)), MONTH, COLLECT)
+    ],
+    "what came to be needed during a repack stays": [
+        *(Step("strip"), Step("season"), replace(REPACK, meanwhile=(ADD_D,)), MONTH, COLLECT)
+    ],
+    "what an undo brings back stays": [
+        *(Step("season"), Step("strip"), MONTH, COLLECT, MONTH, COLLECT, Step("undo"))
+    ],
+    "bases of bases stay": [*collected_once(0, "d"), MONTH, COLLECT],
+    "two rows that rest on each other are none": [
+        *(*NOTHING, Step("race", model=1, near=0), Step("race", model=0, near=1)),
+        *(Step("add"), Step("add", name="b", model=1), MONTH, REPACK),
+    ],
+    "a row that is damaged is none": [
+        *(*ONLY_A, Step("race", model=1, near=0), Step("spoil", model=1)),
+        *(Step("add", name="b", model=1), MONTH, REPACK_A),
+    ],
+    "what shares a pack with what is written anew is copied": [Step("repack", 1, name="b", near=1)],
+    "what a model was made from stays": [
+        *(Step("strip", name="c"), Step("season"), REPACK, MONTH, COLLECT)
+    ],
+    "a push sends nothing that rests on what is not there": [
+        *(*EMPTY_1, Step("add", name="d", model=3), Step("strip", name="d"), Step("push"))
+    ],
+    "a fetch takes the bases too": [
+        *(*EMPTY_1, Step("add", name="d", model=3), Step("fetch", 1, 0))
+    ],
+    "a push tells when its bases went": [
+        *(*collected_once(1, ""), Step("add", name="d", model=3)),
+        Step("push", meanwhile=(Step("month", 1), Step("collect", 1))),
+    ],
+}
+
+
+@pytest.mark.parametrize("steps", STORIES.values(), ids=STORIES)
+def test_each_rule_is_needed(beginning: World, steps: list[Step]) -> None:
+    require_all_goes_well(beginning, steps)

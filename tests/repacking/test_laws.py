@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mgit.digest import Digest
 from mgit.errors import MgitError
-from mgit.objects import CHUNK, PackId
+from mgit.objects import CHUNK, PackId, Ref
 from mgit.repacking import Kept, install_and_condemn, plan_for, removable, write_replacements
 from mgit.repacking.plan import Plan, without
 from mgit.store import Catalog, PackIndex, Store
@@ -274,3 +274,26 @@ def test_what_was_cut_off_between_writing_and_condemning_is_not_written_twice(fo
 
     assert plan.copied == ()
     assert len(plan.condemned) == 1
+
+
+def test_a_pack_may_not_go_while_something_kept_rests_on_it(folder: Path) -> None:
+    write_pack(folder / "packs", [full("A")])
+    store = store_at(folder)
+    (base,) = store.catalog.packs
+    write_pack(folder / "packs", [delta("B", "A")])
+    write_pack(folder / "packs", [delta("C", "B")])
+    catalog = store.refresh().catalog
+
+    assert removable(catalog, frozenset({base}), kept({"C"})) == frozenset()
+
+
+def test_a_pack_may_not_go_for_a_row_that_is_damaged(folder: Path) -> None:
+    write_pack(folder / "packs", [full("A")])
+    store = store_at(folder)
+    (sound,) = store.catalog.packs
+    write_pack(folder / "packs", [full("A"), full("B")])
+    places = store.refresh().catalog.places(Ref(CHUNK, id_of("A")))
+    (other,) = (place for place in places if place.pack != sound)
+    store.reader.report(other, "spoilt")
+
+    assert removable(store.refresh().catalog, frozenset({sound}), kept({"A"})) == frozenset()
