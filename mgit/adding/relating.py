@@ -76,6 +76,7 @@ def bases_near(
     """Returns the bases for a checkpoint: its parents, and what else turns out to be near.
 
     Looked at are the parents' parents and other children; without parents, what names point to.
+    What no name leads to is left alone: it would have to be kept for the new one's sake.
     """
     parents = _parents(edges)
     known = bases_among(repository, history, parents, coding)
@@ -108,12 +109,12 @@ def _weights(
 
 def _relatives(history: History, parents: Sequence[Digest]) -> list[Digest]:
     """Returns nodes that may resemble a child of ``parents``, the likelier first."""
-    named, nodes = history.named_nodes, history.nodes
+    nodes = history.nodes
+    known = sorted(history.named_nodes & nodes.keys())
     if not parents:
-        return sorted(named & nodes.keys())
+        return known
     above = [up for parent in parents if parent in nodes for up in nodes[parent].parents()]
-    beside = [node for node in nodes if not {*parents}.isdisjoint(nodes[node].parents())]
-    beside.sort(key=lambda node: (node not in named, node))
+    beside = [node for node in known if not {*parents}.isdisjoint(nodes[node].parents())]
     return [node for node in dict.fromkeys([*above, *beside]) if node not in parents]
 
 

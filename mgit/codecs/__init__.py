@@ -9,7 +9,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from mgit.codecs import cast, fast, int8, low_rank, planes, prune, raw, rcb, steps, sums, zstd
+from mgit.codecs import (
+    cast,
+    entropy,
+    fast,
+    int8,
+    low_rank,
+    planes,
+    prune,
+    raw,
+    rcb,
+    steps,
+    sums,
+    zstd,
+)
 from mgit.errors import UnknownCodecError
 
 Decode = Callable[[bytes, Sequence[bytes], int], bytes]
@@ -48,6 +61,7 @@ ZSTD = Codec(12, "zstd", 0, zstd.decode)
 
 _ALL = (RAW, PLANES, FAST, RCB, CAST, PRUNE, SUM, LOW_RANK, INT8, PLANES_X, RCB_X, STEPS, ZSTD)
 CODECS = {codec.number: codec for codec in _ALL}
+OPTIONAL = frozenset({PLANES_X.number, RCB_X.number})  # need the entropy coder
 
 
 def codec(number: int) -> Codec:
@@ -64,3 +78,14 @@ def codec(number: int) -> Codec:
             f"stored with codec {number}, which this version does not know (it knows {known})",
             hint="upgrade: pip install --upgrade mgit-models",
         ) from None
+
+
+def decodable() -> frozenset[int]:
+    """Returns the numbers of the codecs of which this installation decodes whatever it is given."""
+    return frozenset(CODECS) - (frozenset() if entropy.is_available() else OPTIONAL)
+
+
+def require_decodable(number: int) -> None:
+    """Raises UnknownCodecError for a codec that is not among those."""
+    if codec(number).number not in decodable():
+        raise entropy.absence()

@@ -32,6 +32,14 @@ def is_available() -> bool:
     return importlib.util.find_spec("openzl") is not None
 
 
+def absence() -> UnknownCodecError:
+    """Returns what is raised where the coder is needed and not installed."""
+    return UnknownCodecError(
+        "stored with the entropy coder of openzl, which is not installed",
+        hint="pip install 'mgit-models[openzl]'",
+    )
+
+
 def compress(piece: "Octets") -> bytes | None:
     """Returns ``piece``, of shape (n,) with n at most ``PIECE``, or None where it is not for this.
 
@@ -83,9 +91,6 @@ def _library() -> ModuleType:
     try:
         import openzl.ext
     except ImportError:
-        raise UnknownCodecError(
-            "stored with the entropy coder of openzl, which is not installed",
-            hint="pip install 'mgit-models[openzl]'",
-        ) from None
+        raise absence() from None
     library: ModuleType = openzl.ext
     return library

@@ -43,6 +43,7 @@ class Collected:
         held_by: What is at work here, so that packs had to stay.
         garbage_bytes: Bodies that nobody needs, in packs of which most is needed.
         swept_bytes: Leftovers of work that was cut off.
+        stuck: Paths of leftovers that this machine does not let us remove.
     """
 
     is_dry_run: bool
@@ -59,6 +60,7 @@ class Collected:
     held_by: tuple[Lease, ...]
     garbage_bytes: int
     swept_bytes: int
+    stuck: tuple[str, ...]
 
 
 def collect(
@@ -101,7 +103,7 @@ def _planned(repository: Repository) -> tuple[Kept, Plan]:
 
 def _collected(repository: Repository, grace: timedelta, progress: Progress) -> Collected:
     store = repository.store
-    swept_bytes = sweep(repository)
+    swept = sweep(repository)
     kept, plan = _planned(repository)
     written = write_replacements(store, plan.copied, progress=progress)
     condemned = install_and_condemn(store, written, plan.condemned, kept)
@@ -116,7 +118,8 @@ def _collected(repository: Repository, grace: timedelta, progress: Progress) -> 
         found,
         condemned_packs=len(condemned),
         condemned_bytes=condemned_bytes,
-        swept_bytes=swept_bytes,
+        swept_bytes=swept.size_bytes,
+        stuck=swept.stuck,
     )
 
 
@@ -148,6 +151,7 @@ def _report(
         held_by=removal.held_by,
         garbage_bytes=plan.garbage_bytes,
         swept_bytes=0,
+        stuck=(),
     )
 
 

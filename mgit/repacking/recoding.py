@@ -4,7 +4,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mgit.codecs import CAST, INT8, LOW_RANK, PLANES_X, PRUNE, RCB_X, STEPS, SUM
+from mgit.codecs import CAST, INT8, LOW_RANK, OPTIONAL, PRUNE, STEPS, SUM
 from mgit.codecs.form import Form
 from mgit.digest import Digest
 from mgit.errors import MgitError
@@ -16,7 +16,6 @@ from mgit.store import Candidate, Coded, Coding, Effort, Place, Reader, encode_c
 _NEAR = 3  # of the others in a column, as many as a writer looks at
 _TINY = 32  # a derivation that takes so small a part of a chunk cannot be bettered by much
 _DERIVED = frozenset(codec.number for codec in (CAST, PRUNE, SUM, LOW_RANK, INT8, STEPS))
-OPTIONAL = frozenset(codec.number for codec in (PLANES_X, RCB_X))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import chain
 
+from mgit.codecs import OPTIONAL
 from mgit.digest import Digest
 from mgit.errors import AbsentError, DamagedError
 from mgit.lineage import Lineage
@@ -22,7 +23,7 @@ from mgit.repacking.condemning import Removal, alone, install_and_condemn, remov
 from mgit.repacking.growing import Draft, Growing
 from mgit.repacking.nearness import by_nearness
 from mgit.repacking.reaching import Kept, reach, require_collectable
-from mgit.repacking.recoding import OPTIONAL, Recoder
+from mgit.repacking.recoding import Recoder
 from mgit.repository import History, Parts, Repository, coding_of, log_operation, read_parts
 from mgit.selection import Selection
 from mgit.store import Catalog, Coding, Effort, FinishedPack, PackIndex, Place, Reader, Row, Store

@@ -5,33 +5,49 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from mgit.building.calling import scratch
 from mgit.decoded import Decoded
 from mgit.errors import MgitError
 from mgit.repository import Repository
-from mgit.store.files import machine_errors
 
 _DAY_S = 86_400
 _QUARANTINE_DAYS = 14
 _RUN_DAYS = 30
 
 
-def sweep(repository: Repository) -> int:
-    """Removes leftovers and returns how many bytes they took.
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What became of leftovers.
+
+    Attributes:
+        size_bytes: What those took that were removed.
+        stuck: Paths of those that cannot be removed, or not as a whole.
+    """
+
+    size_bytes: int
+    stuck: tuple[str, ...]
+
+
+def sweep(repository: Repository) -> Swept:
+    """Removes leftovers, as far as this machine lets us.
 
     Packs that were being written by processes that are gone; damaged packs that a repair put aside
     14 days ago; what recipes that were cut off keep to go on from, after 30 days; and what exceeds
     the limit of the decoded cache.
     """
-    folders = [repository.store.incoming, repository.folder / "decoded"]
-    before = sum(map(size_of, folders))
+    old = list(_old(repository))
+    places = [repository.store.incoming, repository.folder / "decoded", *old]
+    before = sum(map(size_of, places))
     repository.store.sweep()
     with contextlib.suppress(MgitError):  # a cache never stands in the way
         Decoded.of(repository).trim()
-    swept = before - sum(map(size_of, folders))
-    return max(swept, 0) + sum(_removed(path) for path in _old(repository))
+    for path in old:
+        _remove(path)
+    left = sum(map(size_of, places))
+    return Swept(max(before - left, 0), tuple(str(path) for path in old if os.path.lexists(path)))
 
 
 def _old(repository: Repository) -> Iterator[Path]:
@@ -45,14 +61,13 @@ def _old(repository: Repository) -> Iterator[Path]:
                 yield path
 
 
-def _removed(path: Path) -> int:
-    size_bytes = size_of(path)
-    with machine_errors("sweeping"):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
-    return size_bytes
+def _remove(path: Path) -> None:
+    """Removes a file or a folder, or as much of it as can be: the rest must not wait for it."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def size_of(path: Path) -> int:

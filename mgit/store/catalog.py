@@ -58,12 +58,14 @@ class Catalog:
         damaged: Rows known to be bad: they count as absent.
         merged: A sorted index over most of the packs; the others are asked one by one.
         condemned: Packs that will be removed: of rows that cost the same, theirs come last.
+        codecs: Rows of others count as absent; None: those of all codecs are there.
     """
 
     packs: Mapping[PackId, PackIndex]
     damaged: set[tuple[PackId, Digest]] = field(default_factory=set)
     merged: MergedIndex | None = None
     condemned: AbstractSet[PackId] = frozenset()
+    codecs: AbstractSet[int] | None = None
     _costs: dict[Digest, Cost | None] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
     _beside: Sequence[PackIndex] = field(init=False, repr=False)  # those not merged
@@ -81,7 +83,9 @@ class Catalog:
         return [
             Place(pack, row)
             for pack, row in found
-            if row.ref == ref and (pack, ref.digest) not in self.damaged
+            if row.ref == ref
+            and (pack, ref.digest) not in self.damaged
+            and (self.codecs is None or row.codec in self.codecs)
         ]
 
     def __contains__(self, ref: object) -> bool:
@@ -96,6 +100,12 @@ class Catalog:
         """Makes a row that was found bad count as absent."""
         with self._lock:
             self.damaged.add((place.pack, place.row.ref.digest))
+            self._costs.clear()
+
+    def restrict(self, codecs: AbstractSet[int]) -> None:
+        """Makes rows of all other codecs count as absent."""
+        with self._lock:
+            self.codecs = codecs
             self._costs.clear()
 
     def of_kinds(self, kinds: AbstractSet[str], packs: Iterable[PackId]) -> Iterator[Place]:

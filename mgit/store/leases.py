@@ -6,6 +6,7 @@ time that passes before a condemned pack is removed.
 """
 
 import contextlib
+import errno
 import json
 import os
 import secrets
@@ -16,7 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mgit.errors import MachineError
-from mgit.store.files import is_unlocked, locked, locked_folder
+from mgit.store.files import is_unlocked, locked, locked_folder, machine_errors
+
+_TO_BE_READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +59,18 @@ class Leases:
 
     @contextmanager
     def held(self, doing: str, *, is_writing: bool) -> Iterator[None]:
-        """Holds a lease; where none can be written, in a folder to be read only, without one."""
+        """Holds a lease; in a folder to be read only goes on without one, and so does a reader.
+
+        Raises:
+            MachineError: A writer's cannot be written: what it relies on could be removed.
+        """
         with ExitStack() as kept:
-            with contextlib.suppress(OSError, MachineError):
-                self._take(kept, doing, is_writing=is_writing)
+            try:
+                with machine_errors("noting what is at work here"):
+                    self._take(kept, doing, is_writing=is_writing)
+            except MachineError as error:
+                if is_writing and not _is_refused(error):
+                    raise
             yield
 
     def _take(self, kept: ExitStack, doing: str, *, is_writing: bool) -> None:
@@ -96,6 +107,11 @@ class Leases:
             return None  # given back meanwhile
         except (OSError, ValueError, KeyError, TypeError):
             return _UNREADABLE
+
+
+def _is_refused(error: MachineError) -> bool:
+    cause = error.__cause__
+    return isinstance(cause, OSError) and cause.errno in _TO_BE_READ_ONLY
 
 
 def _unlink(path: Path) -> None:

@@ -126,31 +126,39 @@ class Reader:
         return raw
 
     def _patiently(self, ref: Ref) -> bytes:
-        try:
-            return self._first_good(ref)
-        except PackMissingError:
-            if self.renew is None:
-                raise
+        failures: list[MgitError] = [AbsentError(f"{ref.kind} {ref.digest.short} is not here")]
+        raw = self._first_good(ref, failures, is_last=self.renew is None)
+        if self.renew and isinstance(failures[-1], PackMissingError):
+            failures.pop()
             self.catalog = self.renew()  # its objects were rewritten: they are in another pack now
-            return self._first_good(ref)
+            raw = self._first_good(ref, failures, is_last=True)
+        if raw is None:
+            raise next((f for f in failures if isinstance(f, DamagedError)), failures[-1])
+        return raw
 
-    def _first_good(self, ref: Ref) -> bytes:
+    def _first_good(self, ref: Ref, failures: list[MgitError], *, is_last: bool) -> bytes | None:
+        """Returns an object out of the first row that gives it, or None; notes why rows do not.
+
+        Unless it is the last attempt, it ends where a pack is gone.
+        """
         is_chunk = ref.kind == CHUNK
         places = self.catalog.choices(ref.digest) if is_chunk else self.catalog.places(ref)
-        failure: MgitError = AbsentError(f"{ref.kind} {ref.digest.short} is not here")
         for place in places:
             try:
                 return self.decoded(place)
             except FormatError as error:
                 self._exclude(place, error)
-                failure = DamagedError(
+                damage = DamagedError(
                     f"{ref.kind} {ref.digest.short} is damaged in pack {place.pack.short}",
                     hint="mgit fsck names the models it affects; adding the same checkpoint heals",
                 )
+                failures.append(damage)
             except _PASSED_OVER as error:  # of a base, or of this row
+                failures.append(error)
+                if isinstance(error, PackMissingError) and not is_last:
+                    return None
                 self.catalog.exclude(place)  # else a cycle over it would never end
-                failure = failure if isinstance(failure, DamagedError) else error
-        raise failure
+        return None
 
     def _remember(self, digest: Digest, raw: bytes) -> None:
         if digest in self._decoded:

@@ -9,7 +9,16 @@ from mgit.errors import FormatError, MgitError, RemoteError, UnknownCodecError
 from mgit.objects import MAX_PACK_BYTES, PackId, PackKind, Ref
 from mgit.remote import MAX_READ_BYTES, PackListing, Remote
 from mgit.repository import Repository
-from mgit.store import TRAILER_BYTES, Catalog, PackIndex, Place, derived, parse_trailer
+from mgit.store import (
+    TRAILER_BYTES,
+    Catalog,
+    FinishedPack,
+    PackIndex,
+    Place,
+    Row,
+    derived,
+    parse_trailer,
+)
 from mgit.store.files import write_whole
 from mgit.store.format import MAX_INDEX_BYTES, check_of
 
@@ -64,9 +73,10 @@ class Peer:
             f"{self.name}: {ref.kind} {ref.digest.short} in pack {place.pack.short}: {reason}"
         )
 
-    def has_row(self, ref: Ref) -> bool:
-        """Returns whether a pack there has an object, be it damaged."""
-        return any(index.find(ref) for index in self.catalog.packs.values())
+    def rows(self, ref: Ref) -> list[Row]:
+        """Returns all rows of an object there, be they damaged, or of codecs nobody knows."""
+        found = (index.find(ref) for index in self.catalog.packs.values())
+        return [row for row in found if row]
 
 
 def meet(repository: Repository, name: str, remote: Remote) -> Peer:
@@ -117,6 +127,26 @@ def _index(repository: Repository, remote: Remote, listing: PackListing) -> Pack
     if index.size_bytes != listing.size_bytes or index.kind is not listing.kind:
         raise FormatError("the pack is not complete")
     return index
+
+
+def write_pack(repository: Repository, peer: Peer, pack: FinishedPack) -> None:
+    """Adds a pack to what a peer holds; its index need not be read from there then."""
+    peer.remote.write(pack.pack, _Outgoing(pack))
+    keep_index(index_path(repository, pack.pack), pack.index)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outgoing:
+    """A finished pack as the port takes it."""
+
+    pack: FinishedPack
+
+    @property
+    def listing(self) -> PackListing:
+        return PackListing(self.pack.pack, self.pack.index.kind, self.pack.size_bytes)
+
+    def read(self, start: int, stop: int) -> bytes:
+        return self.pack.read(self.pack.pack, start, stop)
 
 
 def index_path(repository: Repository, pack: PackId) -> Path:

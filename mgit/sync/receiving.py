@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
+from mgit.codecs import decodable, require_decodable
 from mgit.digest import Digest
 from mgit.errors import DamagedError, PackMissingError, TrustError, UnknownCodecError, UsageError
 from mgit.intake import Quarantine
@@ -22,6 +23,7 @@ from mgit.repository import (
     install_objects,
     leased,
 )
+from mgit.roots import closure
 from mgit.selection import Selection
 from mgit.store import Place
 from mgit.store.files import require_space
@@ -178,9 +180,10 @@ def receive_chunks(
     """Receives the chunks that the peer has and this copy has not.
 
     Where a row arrives damaged, or a base in this copy turns out to be, another row is taken, until
-    there is none.
+    there is none. What cannot be decoded here, so that it could not be verified, is not asked for.
     """
     store = quarantine.repository.store
+    peer.catalog.restrict(decodable())
     wanted = list(chunks)
     faults = -1
     while faults < len(peer.damaged) + len(store.catalog.damaged):
@@ -193,6 +196,7 @@ def _receive_once(
 ) -> None:
     repository = quarantine.repository
     route = route_with_bases(chunks, peer.catalog, repository.store.catalog)
+    quarantine.unknown = quarantine.unknown or _undecodable(peer, route.lacking)
     total = sum(place.row.stored_bytes for place in route.places)
     require_space(repository.folder, total)
     done = 0
@@ -205,6 +209,21 @@ def _receive_once(
     _settle(quarantine, peer)
 
 
+def _undecodable(peer: Peer, chunks: Iterable[Digest]) -> UnknownCodecError | None:
+    """Returns why chunks, or what they rest on, cannot be decoded here; None if that is not it."""
+
+    def bases(chunk: Digest) -> list[Digest]:
+        return [base for row in peer.rows(Ref(CHUNK, chunk)) for base in row.bases]
+
+    for chunk in closure(chunks, bases):
+        for row in peer.rows(Ref(CHUNK, chunk)):
+            try:
+                require_decodable(row.codec)
+            except UnknownCodecError as error:
+                return error
+    return None
+
+
 def _settle(quarantine: Quarantine, peer: Peer) -> None:
     for place in quarantine.settle():
         peer.blame(place, "it is not what its id says")
@@ -214,7 +233,7 @@ def _damaged(repository: Repository, peer: Peer, chunks: Iterable[Digest]) -> li
     """Returns the chunks that did not come although the peer has rows of them."""
     catalog = repository.store.catalog
     lacking = (chunk for chunk in dict.fromkeys(chunks) if Ref(CHUNK, chunk) not in catalog)
-    return [chunk for chunk in lacking if peer.has_row(Ref(CHUNK, chunk))]
+    return [chunk for chunk in lacking if peer.rows(Ref(CHUNK, chunk))]
 
 
 def _require_whole(

@@ -1,12 +1,12 @@
 """What goes to a remote: planned first, then sent as packs, the pack with the entries last."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from mgit.codecs import PLANES, planes
 from mgit.codecs.form import RAW_FORM, Form
 from mgit.digest import Digest
-from mgit.errors import ConflictError, MovedError, RemoteError, UsageError
+from mgit.errors import ConflictError, MovedError, UsageError
 from mgit.names import Ledger, Names
 from mgit.objects import (
     MetaObject,
@@ -20,7 +20,7 @@ from mgit.objects import (
     encode,
 )
 from mgit.progress import Progress, silent
-from mgit.remote import PackListing, connect
+from mgit.remote import connect
 from mgit.repository import (
     History,
     Parts,
@@ -31,14 +31,16 @@ from mgit.repository import (
     presence,
     read_parts,
 )
-from mgit.store import FinishedPack, PackWriter
+from mgit.store import FinishedPack, PackIndex, PackWriter
+from mgit.sync.joining import join_small_packs
 from mgit.sync.metadata import Metadata
-from mgit.sync.peer import Peer, index_path, keep_index, meet
+from mgit.sync.peer import Peer, meet, write_pack
 from mgit.sync.receiving import conflicted_names, selected_nodes
 from mgit.sync.settings import source_of
 from mgit.sync.travel import Route, route_within, travelling, with_unknown_kinds
 
 _PACK_BYTES = 128 << 20  # what an interrupted push sends again at most
+_ATTEMPTS = 3  # while a collection over there removes what a push counted on
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,8 @@ def push(
         progress: Is told how far the transfer is.
 
     Raises:
-        MovedError: A name would become a conflicted one: somebody moved it.
+        MovedError: A name would become a conflicted one: somebody moved it. Or packs of the remote
+            keep vanishing.
         UsageError: The remote holds another repository.
         RemoteError, ForbiddenError, MachineError: It cannot be reached, or takes nothing.
     """
@@ -135,7 +138,11 @@ def send(
     _require_related(peer, joint)
     if not may_conflict:
         _refuse_conflicts(peer, history, joint)
-    plan = _plan(repository, history, peer, selector)
+
+    def planned(there: Peer) -> _Plan:
+        return _plan(repository, history, there, selector)
+
+    plan = planned(peer)
     is_needed = bool(plan.objects or plan.chunks) and not is_dry_run
     return Pushed(
         remote=peer.name,
@@ -143,7 +150,7 @@ def send(
         objects=len(plan.objects),
         chunks=plan.chunks,
         sent_bytes=plan.size_bytes,
-        packs=_send(repository, peer, plan, progress) if is_needed else 0,
+        packs=_send(repository, peer, plan, planned, progress) if is_needed else 0,
         is_dry_run=is_dry_run,
     )
 
@@ -205,37 +212,43 @@ def _plan(repository: Repository, history: History, peer: Peer, selector: str) -
     return _Plan(lacking, tuple(described), route_within(chunks, store.catalog, peer.catalog))
 
 
-def _send(repository: Repository, peer: Peer, plan: _Plan, progress: Progress) -> int:
-    """Writes the packs of a plan, chunks first, and makes sure in the end that all are there.
+def _send(
+    repository: Repository,
+    peer: Peer,
+    plan: _Plan,
+    planned: Callable[[Peer], _Plan],
+    progress: Progress,
+) -> int:
+    """Sends what is planned, and makes sure in the end that all is there; returns how many packs.
 
-    Those that were there before too: what was sent may rest on what a collection removed meanwhile.
+    What was there before too: a collection over there may have removed it meanwhile. That follows.
     """
-    sent: list[PackId] = []
+    count = 0
+    for _ in range(_ATTEMPTS):
+        sent = _write(repository, peer, plan, progress)
+        count += len(sent)
+        there = {listing.pack for listing in peer.remote.packs()}
+        known = {**peer.catalog.packs, **sent}
+        if there.issuperset(known):
+            join_small_packs(repository, peer, known)
+            return count
+        peer = meet(repository, peer.name, peer.remote)
+        plan = planned(peer)  # empty where what is gone is elsewhere there, or of no use to us
+    raise MovedError(f"{peer.name} loses packs while we push", hint="push again")
+
+
+def _write(
+    repository: Repository, peer: Peer, plan: _Plan, progress: Progress
+) -> dict[PackId, PackIndex]:
+    """Writes the packs of a plan, chunks first."""
+    sent: dict[PackId, PackIndex] = {}
     done, total = 0, plan.size_bytes
     for pack in _packs(repository, plan):
-        peer.remote.write(pack.pack, _Outgoing(pack))
-        keep_index(index_path(repository, pack.pack), pack.index)
-        sent.append(pack.pack)
+        write_pack(repository, peer, pack)
+        sent[pack.pack] = pack.index
         done += pack.index.bodies_bytes
         progress(min(done, total), total)
-    there = {listing.pack for listing in peer.remote.packs()}
-    if not there.issuperset([*peer.catalog.packs, *sent]):
-        raise RemoteError(f"{peer.name} lost packs during the push", hint="push again")
-    return len(sent)
-
-
-@dataclass(frozen=True, slots=True)
-class _Outgoing:
-    """A finished pack as the port takes it."""
-
-    pack: FinishedPack
-
-    @property
-    def listing(self) -> PackListing:
-        return PackListing(self.pack.pack, self.pack.index.kind, self.pack.size_bytes)
-
-    def read(self, start: int, stop: int) -> bytes:
-        return self.pack.read(self.pack.pack, start, stop)
+    return sent
 
 
 def _packs(repository: Repository, plan: _Plan) -> Iterator[FinishedPack]:

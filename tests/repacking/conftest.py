@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.checkpoints import shared_folder
 from tests.repacking.family import Family, family_in
+
+__all__ = ["shared_folder"]
 
 
 @pytest.fixture(scope="session")

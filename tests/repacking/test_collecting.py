@@ -12,11 +12,18 @@ from mgit.adding import add
 from mgit.digest import Digest
 from mgit.errors import AbsentError, DamagedError, TrustError, UnknownCodecError
 from mgit.objects import PackKind, Ref
-from mgit.repacking import collect
+from mgit.repacking import collect, sweeping
 from mgit.repository import Presence, absences, presence
 from mgit.store.format import TRAILER_BYTES, trailer
-from tests.checkpoints import NOBODY, parts_of, place_of, spoil
-from tests.repacking.family import DAY_S, Family, node_of, remove
+from tests.checkpoints import (
+    NOBODY,
+    parts_of,
+    place_of,
+    spoil,
+    without_privileges,
+    written,
+)
+from tests.repacking.family import DAY_S, Family, family_in, node_of, remove
 
 AT_ONCE = timedelta()
 
@@ -310,6 +317,28 @@ def test_leftovers_are_swept(family: Family) -> None:
     assert collect(repository).swept_bytes == 1000
 
     assert not part.exists()
+
+
+def test_what_cannot_be_removed_is_told_and_all_else_goes(
+    shared_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "_QUARANTINE_DAYS", -1)  # when a file changed cannot be set
+
+    def swept() -> list[object]:
+        family = family_in(shared_folder)
+        remove(family, "other")
+        family.grow_old(91)
+        put_aside = family.repository.store.quarantine
+        for path in (put_aside / "a" / "held" / "file", put_aside / "a" / "file", put_aside / "b"):
+            written(path, bytes(1000))
+        (put_aside / "a" / "held").chmod(0o500)
+        found = collect(family.repository, grace=AT_ONCE)
+        (put_aside / "a" / "held").chmod(0o700)
+        left = {path.relative_to(put_aside).as_posix() for path in put_aside.rglob("*")}
+        stuck = [Path(path).name for path in found.stuck]
+        return [stuck, sorted(left), found.swept_bytes >= 2000, found.removed_packs]
+
+    assert without_privileges(swept) == str([["a"], ["a", "a/held", "a/held/file"], True, 1])
 
 
 def test_another_users_folder_is_left_alone(

@@ -1,21 +1,24 @@
 """Other processes at work in the same folder, while packs are removed."""
 
+import errno
+import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 
 import pytest
 
-from mgit.adding import add
-from mgit.errors import ConflictError
+from mgit.adding import Description, add
+from mgit.errors import ConflictError, MachineError
 from mgit.repacking import collect
 from mgit.store.files import locked
-from tests.checkpoints import parts_of
-from tests.repacking.family import Family, loosen, remove
+from tests.checkpoints import f32, floats, parts_of, safetensors, written
+from tests.repacking.family import START, Family, loosen, remove
 
 AT_ONCE = timedelta()
 HOLDER = """
@@ -143,6 +146,46 @@ def test_in_a_folder_to_be_read_only_a_reader_does_without(
     assert list(family.repository.store.leases.folder.glob("*.lease")) == []
 
 
+@pytest.mark.parametrize("reason", [errno.EROFS, errno.EACCES, errno.EPERM])
+def test_where_nothing_may_be_written_nobody_waits_for_a_lease(
+    family: Family, monkeypatch: pytest.MonkeyPatch, reason: int
+) -> None:
+    leases = family.repository.store.leases
+    monkeypatch.setattr(fcntl, "flock", failing(reason))
+
+    with leases.held("something", is_writing=True):
+        assert list(leases.folder.glob("*.lease")) == []
+
+
+@pytest.mark.parametrize("reason", [errno.ENOSPC, errno.EMFILE, errno.EIO])
+def test_who_writes_does_nothing_without_a_lease_and_who_reads_goes_on(
+    family: Family, monkeypatch: pytest.MonkeyPatch, reason: int
+) -> None:
+    leases = family.repository.store.leases
+    monkeypatch.setattr(fcntl, "flock", failing(reason))
+
+    with pytest.raises(MachineError), leases.held("something", is_writing=True):
+        pytest.fail("it began")
+    with leases.held("something", is_writing=False):
+        pass
+
+
+def test_a_file_in_the_place_of_the_leases_is_told(family: Family) -> None:
+    leases = family.repository.store.leases
+    shutil.rmtree(leases.folder)
+    leases.folder.touch()
+
+    with pytest.raises(MachineError, match="leases"):
+        add(family.repository, family.source("one"), "again")
+
+
+def failing(reason: int) -> Callable[..., None]:
+    def fail(*_given: object) -> None:
+        raise OSError(reason, os.strerror(reason))
+
+    return fail
+
+
 def test_a_process_that_listed_the_packs_before_reads_on_when_they_are_gone(
     family: Family,
 ) -> None:
@@ -177,3 +220,23 @@ def test_what_somebody_came_to_need_between_the_phases_stays(family: Family) -> 
 
     assert family.is_here("new", "other")
     assert family.is_sound()
+
+
+def test_what_no_name_leads_to_is_not_needed_by_what_comes_later(family: Family) -> None:
+    """A sister of kid is removed; a new one is nearer to her than to their parent."""
+    repository = family.repository
+    far = floats(11, len(START))
+    for name, number in (("sister", 12), ("new", 13)):
+        values = floats(number, 0, near=far)
+        written(family.source(name) / "a.safetensors", safetensors({"w": f32(values, 64, 64)}))
+    parent = Description(parents=["base@v1"])
+    add(repository, family.source("sister"), "sister", description=parent)
+    remove(family, "sister")
+    family.grow_old(91)
+    assert collect(repository).condemned_packs == 1
+
+    add(family.repository, family.source("new"), "new", description=parent)
+    family.grow_old(15)
+
+    assert collect(family.repository).removed_packs == 1
+    assert family.is_here("new", "new")

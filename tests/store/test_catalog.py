@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mgit.codecs import FAST, RAW
 from mgit.digest import Digest
 from mgit.errors import AbsentError
 from mgit.objects import CHUNK, PackId, Ref
@@ -120,6 +121,17 @@ def test_a_row_found_bad_counts_as_absent_for_all_that_rest_on_it(graph: Graph, 
     rest = [{w: row for w, row in pack.items() if w != word} for pack in graph]
     assert after == {w: naive_costs(packs_of(rest)).get(id_of(w)) for w in "ABCD"}
     assert all(before[w] is not None for w in "ABCD" if after[w] is not None)
+
+
+def test_rows_of_codecs_that_are_left_out_are_absent_for_all_that_rest_on_them() -> None:
+    catalog = Packs([full("A"), delta("B", "A")], [full("B"), delta("C", "A")]).catalog
+    assert all(catalog.cost(id_of(word)) for word in "ABC")
+
+    catalog.restrict({RAW.number})
+    assert [len(catalog.choices(id_of(word))) for word in "ABC"] == [1, 1, 0]
+
+    catalog.restrict({FAST.number})
+    assert not any(catalog.cost(id_of(word)) for word in "ABC")
 
 
 def test_a_cycle_of_racing_writers_is_read_from_the_standalone_row() -> None:

@@ -159,6 +159,30 @@ def test_a_reader_from_before_a_base_vanished_lists_again(tmp_path: Path) -> Non
     assert before.chunk(id_of("C")) == raw_of("C")
 
 
+def test_what_is_damaged_here_and_vanished_there_is_looked_for_again(tmp_path: Path) -> None:
+    spoil(write_pack(tmp_path / "packs", [full("A")]))
+    path = write_pack(tmp_path / "packs", [full("A"), full("B")])
+    before = store_at(tmp_path).reader
+    write_pack(tmp_path / "packs", [full("C"), full("A")])
+    path.unlink()
+
+    assert before.chunk(id_of("A")) == raw_of("A")
+
+
+def test_what_vanished_and_is_damaged_in_all_that_is_left_is_damaged(tmp_path: Path) -> None:
+    spoil(write_pack(tmp_path / "packs", [full("A")]))
+    path = write_pack(tmp_path / "packs", [full("A"), full("B")])
+    before = store_at(tmp_path).reader
+    path.unlink()
+
+    with pytest.raises(DamagedError):
+        before.chunk(id_of("A"))
+
+
+def spoil(path: Path) -> None:
+    path.write_bytes(b"#" + path.read_bytes()[1:])
+
+
 def test_what_vanished_and_is_nowhere_else_is_absent(tmp_path: Path) -> None:
     path = write_pack(tmp_path / "packs", [full("A")])
     before = store_at(tmp_path).reader

@@ -14,11 +14,14 @@ from mgit import sync
 from mgit.digest import Digest
 from mgit.errors import DamagedError, UnknownCodecError
 from mgit.objects import CHUNK, Node, PackKind, Ref
+from mgit.remote import connect
+from mgit.repacking import repack
 from mgit.repair import check, mend
 from mgit.repository import Presence, Repository, presence, read_parts
 from mgit.store import Catalog, Place
 from tests.checkpoints import spoil
 from tests.family import Person, add, names, tuned, weights
+from tests.sync.wires import Wire, fetch_via
 
 BASE = weights("base", elements=500)
 
@@ -264,6 +267,40 @@ def test_weights_that_cannot_be_decoded_here_are_told_and_can_follow(
     assert check(copy).is_clean
     monkeypatch.undo()
     assert sync.backfill(copy, "coded").nodes == 1
+
+
+def test_weights_that_cannot_be_decoded_here_are_not_asked_for(
+    coded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = Person("carl", tmp_path).clone(str(coded), weights=False)
+    wires = [Wire(connect(str(coded))), Wire(connect(str(coded)))]
+
+    uninstall(monkeypatch)
+    for wire in wires:
+        with pytest.raises(UnknownCodecError, match="not installed"):
+            fetch_via(copy, wire)
+
+    assert presence(copy, node_called(copy, "base")) is Presence.COMPLETE
+    assert len({pack for pack, _, _ in wires[0].reads}) == 1
+    assert wires[1].reads == []
+
+
+def test_of_two_rows_that_is_taken_which_can_be_decoded_here(
+    coded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = Repository.open(coded, Person("alice", tmp_path).home)
+    alice.write_settings({k: v for k, v in alice.settings().items() if k != "entropy-coder"})
+    repack(alice)
+
+    uninstall(monkeypatch)
+    copy = Person("carl", tmp_path).clone(str(coded))
+
+    assert presence(copy, node_called(copy, "coded")) is Presence.COMPLETE
+
+
+def node_called(repository: Repository, name: str) -> Node:
+    (node,) = names(repository)[name]
+    return repository.history().nodes[node]
 
 
 def test_a_repair_tells_what_it_cannot_decode(

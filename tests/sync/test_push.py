@@ -4,7 +4,7 @@ alice:  base@v1 <- base      legal (fine-tuned from base)      private
 """
 
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,11 +21,12 @@ from mgit.errors import (
     UsageError,
 )
 from mgit.objects import CHUNK, PackId, Ref
-from mgit.remote import PackListing, PackSource, Remote, connect
+from mgit.remote import PackSource, Remote, connect
 from mgit.repair import check
 from mgit.repository import Presence, Repository, presence, read_parts
 from tests.family import Person, add, apart, files, names, point, titles, trusted, tuned, weights
-from tests.sync.wires import Wire, at_rest, counting, push_via
+from tests.store.building import full, write_pack
+from tests.sync.wires import Meanwhile, Wire, at_rest, counting, push_via
 
 BASE = weights("base", elements=2000)
 
@@ -290,24 +291,6 @@ def test_a_new_version_beats_a_removal_and_is_no_conflict(tmp_path: Path) -> Non
 # --- what breaks ---
 
 
-class Meanwhile:
-    """A remote at which something happens just before the first pack is written."""
-
-    def __init__(self, folder: Path, happens: Callable[[], object]) -> None:
-        self._remote, self._happens = connect(str(folder)), [happens]
-
-    def packs(self) -> Iterable[PackListing]:
-        return self._remote.packs()
-
-    def read(self, pack: PackId, start: int, stop: int) -> bytes:
-        return self._remote.read(pack, start, stop)
-
-    def write(self, pack: PackId, source: PackSource) -> None:
-        while self._happens:
-            self._happens.pop()()
-        self._remote.write(pack, source)
-
-
 def test_two_pushes_that_race_lose_neither_side(tmp_path: Path) -> None:
     hers, his = moved_by_both(tmp_path)
     trusted(hers, Person("carl", tmp_path))
@@ -342,26 +325,35 @@ def test_a_push_that_breaks_moves_no_name_and_ends_the_next_time(
     assert names(Person("bob", tmp_path).clone(str(stick))) == names(alice)
 
 
-def test_a_remote_that_loses_what_was_sent_is_told(alice: Repository, stick: Path) -> None:
+def test_a_remote_that_keeps_losing_what_is_sent_is_told(alice: Repository, stick: Path) -> None:
     class Forgetful(Meanwhile):
         def write(self, pack: PackId, source: PackSource) -> None:
             super().write(pack, source)
             (stick / "packs" / source.listing.file_name).unlink()
 
-    with pytest.raises(RemoteError, match="lost packs during the push"):
+    with pytest.raises(MovedError, match="loses packs"):
         push_via(alice, Forgetful(stick, lambda: None))
 
 
-def test_a_remote_that_loses_what_a_push_rests_on_is_told(alice: Repository, stick: Path) -> None:
+def test_what_a_push_rests_on_is_sent_where_it_is_lost_meanwhile(
+    alice: Repository, stick: Path
+) -> None:
     sync.push(alice, str(stick))
     add(alice, "again", BASE)
     (collected,) = stick.glob("packs/*.chunks")
 
-    with pytest.raises(RemoteError, match="lost packs during the push"):
-        push_via(alice, Meanwhile(stick, collected.unlink))
-    sync.push(alice, str(stick))
+    pushed = push_via(alice, Meanwhile(stick, collected.unlink))
 
-    assert chunks_at(stick, stick.parent) >= chunks_of(alice, "again")
+    assert pushed.packs == 2
+    assert chunks_at(stick, stick.parent) >= chunks_of(alice, "base", "legal", "again")
+
+
+def test_what_is_lost_meanwhile_and_of_no_use_to_a_push_stops_nothing(
+    alice: Repository, stick: Path
+) -> None:
+    collected = write_pack(stick / "packs", [full("of nobody's kin")])
+
+    assert push_via(alice, Meanwhile(stick, collected.unlink)).packs == 2
 
 
 def test_a_damaged_chunk_is_not_sent_on(alice: Repository, stick: Path, tmp_path: Path) -> None:

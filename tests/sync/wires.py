@@ -47,6 +47,24 @@ class Wire:
         self.calls_left -= 1
 
 
+class Meanwhile:
+    """A remote at which something happens just before the first pack is written."""
+
+    def __init__(self, folder: Path, happens: Callable[[], object]) -> None:
+        self._remote, self._happens = connect(str(folder)), [happens]
+
+    def packs(self) -> Iterable[PackListing]:
+        return self._remote.packs()
+
+    def read(self, pack: PackId, start: int, stop: int) -> bytes:
+        return self._remote.read(pack, start, stop)
+
+    def write(self, pack: PackId, source: PackSource) -> None:
+        while self._happens:
+            self._happens.pop()()
+        self._remote.write(pack, source)
+
+
 def counting(folder: Path) -> Counting:
     return Counting(connect(str(folder)))
 

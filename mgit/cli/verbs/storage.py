@@ -65,6 +65,7 @@ def _collected(found: "Collected") -> Iterator[Block]:
         yield line(f"{size(found.garbage_bytes)} of no use in packs of which most is needed")
     if found.swept_bytes:
         yield line(f"swept: {size(found.swept_bytes)} that work which was cut off had left")
+    yield from listed("could not be removed: look at who owns it", [(p,) for p in found.stuck])
     yield from listed(
         "packs had to stay, because something is at work here",
         [(held.doing, f"process {held.process}") for held in found.held_by],
