@@ -131,9 +131,9 @@ def _take_if_free(descriptor: int) -> bool:
 
 def require_space(folder: Path, size_bytes: int) -> None:
     """Raises MachineError if a disk has no room for that much more."""
-    free = shutil.disk_usage(folder).free
-    if free < size_bytes + _SPARE_BYTES:
+    free, needed = shutil.disk_usage(folder).free, size_bytes + _SPARE_BYTES
+    if free < needed:
         raise MachineError(
-            f"{size_bytes / 1e6:,.1f} MB are needed in {folder}, and {free / 1e6:,.1f} MB are free",
+            f"{needed / 1e3:,.0f} kB are needed in {folder}, and {free / 1e3:,.0f} kB are free",
             hint="free some space on that disk, then run the same command again",
         )

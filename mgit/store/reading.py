@@ -53,7 +53,7 @@ class Reader:
             AbsentError: It is not here.
             DamagedError: No row of it gives the right bytes.
         """
-        return self._patiently(ref)
+        return self._first_good(ref)
 
     def chunk(self, digest: Digest) -> bytes:
         """Returns the raw bytes of a chunk; raises as ``object`` does."""
@@ -61,7 +61,7 @@ class Reader:
             if digest in self._decoded:
                 self._decoded.move_to_end(digest)
                 return self._decoded[digest]
-        raw = self._patiently(Ref(CHUNK, digest))
+        raw = self._first_good(Ref(CHUNK, digest))
         with self._lock:
             self._remember(digest, raw)
         return raw
@@ -125,40 +125,32 @@ class Reader:
             raise
         return raw
 
-    def _patiently(self, ref: Ref) -> bytes:
-        failures: list[MgitError] = [AbsentError(f"{ref.kind} {ref.digest.short} is not here")]
-        raw = self._first_good(ref, failures, is_last=self.renew is None)
-        if self.renew and isinstance(failures[-1], PackMissingError):
-            failures.pop()
-            self.catalog = self.renew()  # its objects were rewritten: they are in another pack now
-            raw = self._first_good(ref, failures, is_last=True)
-        if raw is None:
-            raise next((f for f in failures if isinstance(f, DamagedError)), failures[-1])
-        return raw
-
-    def _first_good(self, ref: Ref, failures: list[MgitError], *, is_last: bool) -> bytes | None:
-        """Returns an object out of the first row that gives it, or None; notes why rows do not.
-
-        Unless it is the last attempt, it ends where a pack is gone.
-        """
-        is_chunk = ref.kind == CHUNK
-        places = self.catalog.choices(ref.digest) if is_chunk else self.catalog.places(ref)
-        for place in places:
+    def _first_good(self, ref: Ref) -> bytes:
+        """Returns an object out of the first row that gives it; where a pack is gone, lists again."""
+        failure: MgitError = AbsentError(f"{ref.kind} {ref.digest.short} is not here")
+        places, renew = self._places(ref), self.renew
+        while places:
+            place = places.pop(0)
             try:
                 return self.decoded(place)
             except FormatError as error:
                 self._exclude(place, error)
-                damage = DamagedError(
+                failure = DamagedError(
                     f"{ref.kind} {ref.digest.short} is damaged in pack {place.pack.short}",
                     hint="mgit fsck names the models it affects; adding the same checkpoint heals",
                 )
-                failures.append(damage)
             except _PASSED_OVER as error:  # of a base, or of this row
-                failures.append(error)
-                if isinstance(error, PackMissingError) and not is_last:
-                    return None
+                if renew and isinstance(error, PackMissingError):
+                    self.catalog, renew = renew(), None  # it was rewritten: it lies elsewhere now
+                    places = self._places(ref)
+                    continue
                 self.catalog.exclude(place)  # else a cycle over it would never end
-        return None
+                failure = failure if isinstance(failure, DamagedError) else error
+        raise failure
+
+    def _places(self, ref: Ref) -> list[Place]:
+        is_chunk = ref.kind == CHUNK
+        return self.catalog.choices(ref.digest) if is_chunk else self.catalog.places(ref)
 
     def _remember(self, digest: Digest, raw: bytes) -> None:
         if digest in self._decoded:

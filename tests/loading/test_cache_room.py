@@ -155,7 +155,7 @@ def test_a_full_disk_is_told_where_only_a_disk_will_do(
     full = shutil.disk_usage(three.folder)._replace(free=500)
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: full)
 
-    with pytest.raises(MachineError, match=r"0\.0 MB are free"):
+    with pytest.raises(MachineError, match=r"and 0 kB are free"):
         loading.load(three, "a").folder()
 
     assert cached(three) == set()
