@@ -126,7 +126,7 @@ class Reader:
         return raw
 
     def _first_good(self, ref: Ref) -> bytes:
-        """Returns an object out of the first row that gives it; where a pack is gone, lists again."""
+        """Returns an object from the first row that gives it; lists again where a pack is gone."""
         failure: MgitError = AbsentError(f"{ref.kind} {ref.digest.short} is not here")
         places, renew = self._places(ref), self.renew
         while places:
