@@ -15,15 +15,15 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def _processors() -> int:
+def processors() -> int:
     """Returns how many processors this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-THREADS = min(_processors(), 4)  # more would wait for each other: small steps hold the lock
-_WAITING = 8 * THREADS  # results begun before the first is taken: most of the work is in a few
+THREADS = min(processors(), 4)  # more would wait for each other: small steps hold the lock
+_WAITING = 16  # results begun before the first is taken: most of the work is in a few of them
 
 
 def map_in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Generator[Result]:

@@ -81,7 +81,7 @@ def codec(number: int) -> Codec:
 
 
 def decodable() -> frozenset[int]:
-    """Returns the numbers of the codecs of which this installation decodes whatever it is given."""
+    """Returns the numbers of the codecs for which all that decoding needs is installed."""
     return frozenset(CODECS) - (frozenset() if entropy.is_available() else OPTIONAL)
 
 

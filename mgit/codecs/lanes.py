@@ -124,6 +124,12 @@ def pack(lanes: Lanes, dtype: DType, *, entropy_coded: bool = False) -> bytes:
     return b"".join((_HEADER.pack(dtype.lane, order), *table, *parts))
 
 
+def is_in_pieces(body: bytes) -> bool:
+    """Returns whether a plane of a body was cut into pieces: only some codecs may hold those."""
+    methods = body[_HEADER.size : _HEADER.size + body[0] * _PLANE.size : _PLANE.size]
+    return _PIECES in methods
+
+
 def unpack(body: bytes, size: int, *, entropy_coded: bool = False) -> tuple[Lanes, Order]:
     """Returns the lanes in ``body`` and their order; they take exactly ``size`` bytes.
 

@@ -68,6 +68,12 @@ def encode(
     return head + coded + lanes.pack(stored, dtype, entropy_coded=entropy_coded)
 
 
+def is_in_pieces(body: bytes) -> bool:
+    """Returns whether a plane of a body was cut into pieces: then it is one of codec 10."""
+    *_, length = _HEADER.unpack_from(body)
+    return lanes.is_in_pieces(body[_HEADER.size + length :])
+
+
 def decode(body: bytes, bases: Sequence[bytes], size: int, *, entropy_coded: bool = False) -> bytes:
     """Returns the ``size`` bytes that ``body`` and the base give, or raises FormatError."""
     if len(bases) != 1 or len(bases[0]) != size or len(body) < _HEADER.size:

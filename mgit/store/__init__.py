@@ -10,7 +10,7 @@ from mgit.store.leases import Lease, Leases
 from mgit.store.merged import merged_index
 from mgit.store.reading import Reader
 from mgit.store.store import Store
-from mgit.store.writing import FinishedPack, PackWriter
+from mgit.store.writing import FinishedPack, PackWriter, as_stored
 
 __all__ = [
     "TRAILER_BYTES",
@@ -32,6 +32,7 @@ __all__ = [
     "Reader",
     "Row",
     "Store",
+    "as_stored",
     "crowd",
     "derived",
     "encode_chunk",

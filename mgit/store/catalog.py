@@ -58,7 +58,7 @@ class Catalog:
         damaged: Rows known to be bad: they count as absent.
         merged: A sorted index over most of the packs; the others are asked one by one.
         condemned: Packs that will be removed: of rows that cost the same, theirs come last.
-        codecs: Rows of others count as absent; None: those of all codecs are there.
+        codecs: Chunks that are stored with others count as absent; None: with none.
     """
 
     packs: Mapping[PackId, PackIndex]

@@ -5,7 +5,20 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import islice
 
-from mgit.codecs import FAST, PLANES, PLANES_X, RAW, RCB, RCB_X, ZSTD, fast, planes, rcb, zstd
+from mgit.codecs import (
+    FAST,
+    PLANES,
+    PLANES_X,
+    RAW,
+    RCB,
+    RCB_X,
+    ZSTD,
+    fast,
+    lanes,
+    planes,
+    rcb,
+    zstd,
+)
 from mgit.codecs.deriving import derive
 from mgit.codecs.form import RAW_FORM, Form, Related
 from mgit.digest import Digest
@@ -143,20 +156,24 @@ def _by_difference(raw: bytes, form: Form, bases: list[_Base], coding: Coding) -
     alone = len(planes.encode(_sample(raw, form), form))
     if not shallow or (shallow[0].sampled or 0) >= alone:
         return _alone(raw, form, alone, coding)
-    base, has_openzl = shallow[0], coding.has_openzl
+    base = shallow[0]
     if coding.effort is Effort.FAST:
         return Coded(FAST.number, (base.chunk,), fast.encode(raw, base.raw, form))
-    number = (RCB_X if has_openzl else RCB).number
-    body = rcb.encode(raw, base.raw, form, entropy_coded=has_openzl)
+    body = rcb.encode(raw, base.raw, form, entropy_coded=coding.has_openzl)
+    number = (RCB_X if rcb.is_in_pieces(body) else RCB).number
     return Coded(number, (base.chunk,), body)
 
 
 def _alone(raw: bytes, form: Form, sampled: int, coding: Coding) -> Coded:
     """Returns the chunk by itself, a file's as text where its planes take more of a sample."""
-    if form == RAW_FORM and len(zstd.encode(_sample(raw, form))) < sampled:
-        return Coded(ZSTD.number, (), zstd.encode(raw))
-    number = (PLANES_X if coding.has_openzl else PLANES).number
-    return Coded(number, (), planes.encode(raw, form, entropy_coded=coding.has_openzl))
+    if form == RAW_FORM:
+        sample = _sample(raw, form)
+        text = zstd.encode(sample)
+        if len(text) < sampled:
+            return Coded(ZSTD.number, (), text if sample is raw else zstd.encode(raw))
+    body = planes.encode(raw, form, entropy_coded=coding.has_openzl)
+    number = (PLANES_X if lanes.is_in_pieces(body) else PLANES).number
+    return Coded(number, (), body)
 
 
 def _alike(bases: list[_Base]) -> list[_Base]:

@@ -5,9 +5,8 @@ summary was. From that and the new pack's own rows the other's whole index follo
 is the id: that everything is there needs no trust in the writer, and no read.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import accumulate
 
 from mgit import canonical
 from mgit.canonical import Value
@@ -15,12 +14,12 @@ from mgit.digest import SIZE, Digest
 from mgit.errors import FormatError
 from mgit.objects import PackId, PackKind
 from mgit.store.catalog import Place
-from mgit.store.format import MAX_SUMMARY_BYTES, PackIndex, Row, build_index
+from mgit.store.format import MAX_KINDS, MAX_SUMMARY_BYTES, PackIndex, Row, build_index
 from mgit.store.writing import FinishedPack, PackWriter
 
 SMALL_BYTES = 1 << 20
 MOST_SMALL = 64
-_MOST_AT_ONCE = 512  # half a pack's size at most
+_MOST_AT_ONCE_BYTES = 64 << 20
 _MOST_ROWS = 1 << 20  # in all the packs that one says it stands for
 _SUMMARY_KEY = "replaces"
 
@@ -37,10 +36,21 @@ def crowd(packs: Mapping[PackId, PackIndex]) -> list[PackIndex]:
     if len(small) <= MOST_SMALL:
         return []
     named = {pack for index in packs.values() for pack, _, _ in _claims(index)}
-    alone = [index for index in small if index.pack not in named]
-    rows = accumulate(len(index) for index in alone)
-    few = [index for index, count in zip(alone, rows, strict=True) if count <= _MOST_ROWS]
-    return few[:_MOST_AT_ONCE] if len(few) > MOST_SMALL else []
+    few = list(_fitting(index for index in small if index.pack not in named))
+    return few if len(few) > MOST_SMALL else []
+
+
+def _fitting(indexes: Iterable[PackIndex]) -> Iterator[PackIndex]:
+    """Yields packs as long as one can hold what is in them."""
+    kinds, rows, size_bytes = set[str](), 0, 0
+    for index in indexes:
+        both = kinds.union(index.kinds)
+        rows, size_bytes = rows + len(index), size_bytes + index.size_bytes
+        if rows > _MOST_ROWS or size_bytes > _MOST_AT_ONCE_BYTES:
+            return
+        if len(both) <= MAX_KINDS:
+            kinds = both
+            yield index
 
 
 def write_together(
@@ -49,24 +59,31 @@ def write_together(
     """Writes the objects of metadata packs into one pack that stands for them.
 
     Args:
-        indexes: The packs.
-        stored: Returns the checked body of a row.
+        indexes: The packs. Those that are not sound are left out.
+        stored: Returns the body of a row, or raises FormatError where it is damaged.
         writer: Writes the new pack.
-
-    Raises:
-        FormatError: A body is damaged.
     """
-    for index in indexes:
-        for row in index.rows():
-            if row.ref not in writer:
-                writer.copy(row, stored(Place(index.pack, row)))
+    sound = [index for index in indexes if _is_copied(index, stored, writer)]
+    if len(sound) < 2:
+        writer.discard()
+        return []
     ordered = sorted(writer.rows, key=lambda ref: (ref.digest, ref.kind))
     places = {ref: number for number, ref in enumerate(ordered)}
     claims: list[Value] = [
         (index.pack, tuple(places[row.ref] for row in index.rows()), _note(index))
-        for index in indexes
+        for index in sound
     ]
     return writer.finish({_SUMMARY_KEY: tuple(claims)})
+
+
+def _is_copied(index: PackIndex, stored: Stored, writer: PackWriter) -> bool:
+    try:
+        for row in index.rows():
+            if row.ref not in writer:
+                writer.copy(row, stored(Place(index.pack, row)))
+    except FormatError:
+        return False
+    return True
 
 
 def _note(index: PackIndex) -> bytes:

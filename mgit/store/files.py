@@ -14,15 +14,19 @@ from pathlib import Path
 
 from mgit.errors import MachineError
 
-_HINTS = {
+# What an ``OSError`` says of this machine, whoever met it, and what to do.
+OF_THE_DISK = {
     errno.ENOSPC: "free some space on that disk, then run the same command again",
     errno.EDQUOT: "your quota is used up: free some space, then run the same command again",
-    errno.EACCES: "look at who owns it: ls -ld",
-    errno.EPERM: "look at who owns it: ls -ld",
     errno.EROFS: "the disk is mounted read-only",
     errno.EIO: "the disk reports an error: copy what matters elsewhere, then run mgit fsck",
     errno.EFBIG: "files may not grow that large here: look at ulimit -f",
+}
+OF_THIS_MACHINE = OF_THE_DISK | {
+    errno.EACCES: "look at who owns it: ls -ld",
+    errno.EPERM: "look at who owns it: ls -ld",
     errno.EMFILE: "too many open files: raise the limit with ulimit -n",
+    errno.ENOMEM: "close other programs, then try again",
 }
 
 _SPARE_BYTES = 1 << 20
@@ -36,7 +40,7 @@ def machine_errors(doing: str) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         where = f" ({error.filename})" if error.filename else ""
-        hint = _HINTS.get(error.errno or 0, "")
+        hint = OF_THIS_MACHINE.get(error.errno or 0, "")
         raise MachineError(f"{doing}: {reason}{where}", hint=hint) from error
 
 

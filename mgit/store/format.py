@@ -21,16 +21,17 @@ from mgit.objects.encoding import MAX_OBJECT_BYTES
 from mgit.objects.fields import typed
 
 MAX_ROWS = 1 << 22
+MAX_KINDS = 16
 MAX_INDEX_BYTES = 1 << 30
 MAX_SUMMARY_BYTES = 64 << 20
 READ_FEATURES = 0  # bits of the features that this version can read; so below
 
 _MAGIC = b"MGITIDX1"
 _HEADER = struct.Struct("<8sQQQIIIBxxxQQ")
-_KIND_BYTES, _KINDS = 16, 16
+_KIND_BYTES = 16
 _FAN_OUT = struct.Struct("<256I")
 _ROW = struct.Struct("<32s16sQQQIHBB")
-_FIXED = _HEADER.size + _KIND_BYTES * _KINDS + _FAN_OUT.size
+_FIXED = _HEADER.size + _KIND_BYTES * MAX_KINDS + _FAN_OUT.size
 
 _TRAILER = struct.Struct("<Q32s8s")
 _TRAILER_MAGIC = b"MGITPACK"
@@ -98,10 +99,10 @@ def build_index(kind: PackKind, rows: Sequence[Row], summary: Value) -> bytes:
     """
     kinds = sorted({row.ref.kind for row in rows})
     for name in kinds:
-        if not (name.isascii() and name.isprintable() and 0 < len(name) <= _KIND_BYTES):
+        if not _is_kind(name):
             raise ValueError(f"{name!r} cannot be the name of a kind")
     end = _check_bodies(rows)
-    if len(rows) > MAX_ROWS or end > MAX_PACK_BYTES or len(kinds) > _KINDS:
+    if len(rows) > MAX_ROWS or end > MAX_PACK_BYTES or len(kinds) > MAX_KINDS:
         raise ValueError(
             f"{len(rows)} rows, {end} bytes, {len(kinds)} kinds: too much for one pack"
         )
@@ -128,7 +129,7 @@ def build_index(kind: PackKind, rows: Sequence[Row], summary: Value) -> bytes:
         _MAGIC, 0, 0, 0, len(rows), len(bases), len(note), _KIND_NUMBERS[kind], end, 0
     )
     names = b"".join(name.encode().ljust(_KIND_BYTES, b"\0") for name in kinds)
-    names = names.ljust(_KIND_BYTES * _KINDS, b"\0")
+    names = names.ljust(_KIND_BYTES * MAX_KINDS, b"\0")
     return b"".join((header, names, _fan_out(ordered), *packed, *bases, note))
 
 
@@ -208,7 +209,7 @@ class PackIndex:
         self.bodies_bytes: int = bodies
         self.size_bytes: int = bodies + len(data) + TRAILER_BYTES
         self._data = memoryview(data)
-        self.kinds = _parse_kinds(bytes(data[_HEADER.size : _HEADER.size + _KIND_BYTES * _KINDS]))
+        self.kinds = _parse_kinds(bytes(data[_HEADER.size : _FIXED - _FAN_OUT.size]))
         self.columns = np.frombuffer(data, _COLUMNS, rows, _FIXED)
         self._fan_out = _FAN_OUT.unpack_from(data, _FIXED - _FAN_OUT.size)
         self._check(bases)
@@ -296,7 +297,13 @@ def _parse_kinds(names: bytes) -> tuple[str, ...]:
     kinds = tuple(part.decode("ascii", "replace") for part in parts if part)
     if list(kinds) != sorted(set(kinds)) or any(parts[len(kinds) :]):
         raise FormatError("the kinds of a pack are not in order")
+    if not all(map(_is_kind, kinds)):
+        raise FormatError("a pack with a kind that has no name")
     return kinds
+
+
+def _is_kind(name: str) -> bool:
+    return name.isascii() and name.isprintable() and 0 < len(name) <= _KIND_BYTES
 
 
 def _is_increasing(columns: "np.ndarray[tuple[int], np.dtype[np.void]]") -> bool:

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from mgit.canonical import Value
-from mgit.codecs import ZSTD, zstd
+from mgit.codecs import RAW, ZSTD, zstd
 from mgit.digest import Digest
 from mgit.objects import MAX_PACK_BYTES, PackId, PackKind, Ref
 from mgit.store.files import machine_errors
@@ -58,6 +58,12 @@ def _remove(path: Path, file: BinaryIO) -> None:
     path.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         file.close()
+
+
+def as_stored(data: bytes) -> tuple[int, bytes]:
+    """Returns how metadata is stored, the number of a codec and a body: the smaller way."""
+    packed = zstd.encode(data)
+    return (ZSTD.number, packed) if len(packed) < len(data) else (RAW.number, data)
 
 
 class PackWriter:
@@ -115,12 +121,9 @@ class PackWriter:
             self._end += len(body)
 
     def add_object(self, ref: Ref, data: bytes) -> None:
-        """Appends a metadata object, compressed where that is smaller."""
-        packed = zstd.encode(data)
-        if len(packed) < len(data):
-            self.add(ref, packed, raw_bytes=len(data), codec=ZSTD.number)
-        else:
-            self.add(ref, data, raw_bytes=len(data))
+        """Appends a metadata object."""
+        codec, body = as_stored(data)
+        self.add(ref, body, raw_bytes=len(data), codec=codec)
 
     def copy(self, row: Row, body: bytes) -> None:
         """Appends an object as it is stored in another pack: its row there, and its body."""

@@ -7,11 +7,12 @@ import contextlib
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
+from mgit.codecs import codec
 from mgit.errors import FormatError, MgitError
-from mgit.objects import PackId, PackKind
+from mgit.intake import verified
+from mgit.objects import PackId, PackKind, Ref
 from mgit.repository import Repository
 from mgit.store import PackIndex, Place, crowd, write_together
-from mgit.store.format import check_of
 from mgit.sync.peer import Peer, write_pack
 
 
@@ -37,20 +38,32 @@ def join_small_packs(repository: Repository, peer: Peer, packs: Mapping[PackId, 
 def _bodies(
     repository: Repository, peer: Peer, packs: Mapping[PackId, PackIndex]
 ) -> Callable[[Place], bytes]:
-    """Returns what gives the body of a row: from here, else its whole pack is read, once."""
+    """Returns what gives the body of a row: from here, else its whole pack is read, once.
+
+    What was read is verified: nobody is to pass on what a stranger has left there.
+    """
     store = repository.store
 
     @lru_cache(maxsize=1)
-    def whole(pack: PackId) -> bytes:
-        return peer.read(pack, 0, packs[pack].bodies_bytes)
+    def sound(pack: PackId) -> Mapping[Ref, bytes]:
+        places = [Place(pack, row) for row in packs[pack].rows()]
+        return {p.row.ref: body for p, body in peer.bodies(places) if _is_sound(p, body)}
 
     def stored(place: Place) -> bytes:
         for here in store.catalog.places(place.row.ref):
             if here.row.check == place.row.check:
                 return store.reader.stored(here)
-        body = whole(place.pack)[place.row.offset : place.row.end]
-        if check_of(body) != place.row.check:
+        if place.row.ref not in sound(place.pack):
             raise FormatError(f"{place.row.ref.digest.short} is damaged at {peer.name}")
-        return body
+        return sound(place.pack)[place.row.ref]
 
     return stored
+
+
+def _is_sound(place: Place, body: bytes) -> bool:
+    row = place.row
+    try:
+        verified(row.ref, codec(row.codec).decode(body, (), row.raw_bytes))
+    except MgitError:
+        return False
+    return True

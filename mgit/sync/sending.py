@@ -1,5 +1,6 @@
 """What goes to a remote: planned first, then sent as packs, the pack with the entries last."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from mgit.digest import Digest
 from mgit.errors import ConflictError, MovedError, UsageError
 from mgit.names import Ledger, Names
 from mgit.objects import (
+    CHUNK,
     MetaObject,
     Node,
     PackId,
@@ -31,7 +33,7 @@ from mgit.repository import (
     presence,
     read_parts,
 )
-from mgit.store import FinishedPack, PackIndex, PackWriter
+from mgit.store import FinishedPack, PackIndex, PackWriter, Row, as_stored
 from mgit.sync.joining import join_small_packs
 from mgit.sync.metadata import Metadata
 from mgit.sync.peer import Peer, meet, write_pack
@@ -73,15 +75,20 @@ class _Plan:
     route: Route
 
     @property
-    def chunks(self) -> int:
-        return len(self.route.places) + len(self.route.recoded)
+    def rows(self) -> list[Row]:
+        """Rows of the chunks to be sent, as they are stored here."""
+        return [place.row for place in (*self.route.places, *self.route.recoded)]
+
+    @property
+    def refs(self) -> list[Ref]:
+        """All that is to be sent."""
+        return [*self.objects, *(row.ref for row in self.rows)]
 
     @property
     def size_bytes(self) -> int:
         """Bytes to be sent; a chunk that is stored anew counts as it is stored here."""
-        rows = (place.row for place in (*self.route.places, *self.route.recoded))
-        bodies = sum(row.stored_bytes for row in rows)
-        return bodies + sum(len(encode(obj)) for obj in self.objects.values())
+        chunks = sum(row.stored_bytes for row in self.rows)
+        return chunks + sum(len(as_stored(encode(obj))[1]) for obj in self.objects.values())
 
 
 @leased("push", is_writing=False)
@@ -143,14 +150,17 @@ def send(
         return _plan(repository, history, there, selector)
 
     plan = planned(peer)
-    is_needed = bool(plan.objects or plan.chunks) and not is_dry_run
+    is_needed = bool(plan.refs) and not is_dry_run
+    sent = _send(repository, peer, plan, planned, progress) if is_needed else []
+    refs = plan.refs if is_dry_run else [row.ref for index in sent for row in index.rows()]
+    kinds = Counter(ref.kind for ref in refs)
     return Pushed(
         remote=peer.name,
-        nodes=sum(ref.kind == Node.kind for ref in plan.objects),
-        objects=len(plan.objects),
-        chunks=plan.chunks,
-        sent_bytes=plan.size_bytes,
-        packs=_send(repository, peer, plan, planned, progress) if is_needed else 0,
+        nodes=kinds[Node.kind],
+        objects=kinds.total() - kinds[CHUNK],
+        chunks=kinds[CHUNK],
+        sent_bytes=plan.size_bytes if is_dry_run else sum(index.bodies_bytes for index in sent),
+        packs=len(sent),
         is_dry_run=is_dry_run,
     )
 
@@ -218,20 +228,20 @@ def _send(
     plan: _Plan,
     planned: Callable[[Peer], _Plan],
     progress: Progress,
-) -> int:
-    """Sends what is planned, and makes sure in the end that all is there; returns how many packs.
+) -> list[PackIndex]:
+    """Sends what is planned, and makes sure in the end that all is there; returns the packs.
 
     What was there before too: a collection over there may have removed it meanwhile. That follows.
     """
-    count = 0
+    sent: list[PackIndex] = []
     for _ in range(_ATTEMPTS):
-        sent = _write(repository, peer, plan, progress)
-        count += len(sent)
+        fresh = _write(repository, peer, plan, progress)
+        sent += fresh.values()
         there = {listing.pack for listing in peer.remote.packs()}
-        known = {**peer.catalog.packs, **sent}
+        known = {**peer.catalog.packs, **fresh}
         if there.issuperset(known):
             join_small_packs(repository, peer, known)
-            return count
+            return sent
         peer = meet(repository, peer.name, peer.remote)
         plan = planned(peer)  # empty where what is gone is elsewhere there, or of no use to us
     raise MovedError(f"{peer.name} loses packs while we push", hint="push again")
@@ -248,6 +258,7 @@ def _write(
         sent[pack.pack] = pack.index
         done += pack.index.bodies_bytes
         progress(min(done, total), total)
+    progress(total, total)
     return sent
 
 

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from mgit import editing, sync
+from mgit.digest import Digest
+from mgit.objects import PackKind, Ref, Unknown, encode
 from mgit.remote import Counting
 from mgit.repair import check
 from mgit.repository import Repository
-from mgit.store import derived
+from mgit.store import PackWriter, derived
 from mgit.store.consolidating import MOST_SMALL
 from tests.family import Person, add, files, point, trusted, tuned, weights
 from tests.sync.wires import at_rest, counting, push_via
@@ -85,12 +87,29 @@ def test_what_only_the_remote_has_is_read_to_be_written_together(
     assert check(Person("carl", tmp_path).clone(str(crowded))).is_clean
 
 
-def test_a_damaged_pack_over_there_is_not_copied_and_stops_no_push(
+def test_a_damaged_pack_over_there_is_left_out_and_stops_no_push(
     alice: Repository, crowded: Path, tmp_path: Path
 ) -> None:
     his = in_part(alice, tmp_path)
-    for path in crowded.glob("packs/*.meta"):
+    for path in crowded.glob("packs/*.meta"):  # he has what the notes say, but not the model
         path.write_bytes(bytes(1) + path.read_bytes()[1:])
 
     assert sync.push(his, str(crowded)).packs == 1
-    assert joint_at(crowded, tmp_path)[1] == []
+    assert joint_at(crowded, tmp_path)[1] == [MOST_SMALL]
+
+
+def test_packs_of_more_kinds_than_one_can_hold_are_left_out(
+    alice: Repository, crowded: Path
+) -> None:
+    for number in range(20):
+        stranger = Unknown(f"kind-{number}", frozenset(), number)
+        data = encode(stranger)
+        with PackWriter(PackKind.META, crowded / "packs") as writer:
+            writer.add_object(Ref(stranger.kind, Digest.of(data)), data)
+            (pack,) = writer.finish()
+        pack.file.close()
+        pack.path.rename(crowded / "packs" / f"{pack.pack.hex()}.meta")
+    editing.note(alice, "base", "one more")
+
+    assert sync.push(alice, str(crowded)).packs == 1
+    assert sync.push(alice, str(crowded)).packs == 0

@@ -1,6 +1,6 @@
 """mgit through its Python interface: all models in one process.
 
-``MGIT_BENCH`` may hold "fast", for less work, and "alone", for one processor.
+``MGIT_BENCH_EFFORT`` may name how much work goes into storing less: ``FAST``.
 """
 
 import os
