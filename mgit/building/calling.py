@@ -1,6 +1,5 @@
 """Calling somebody's function in a worker: its code, its options, what it may use."""
 
-import errno
 import inspect
 import shutil
 import tempfile
@@ -17,10 +16,9 @@ from mgit.objects import Code
 from mgit.objects.grammar import printable
 from mgit.repository import Home, Repository
 from mgit.source import Source, loaded, materialise
-from mgit.store.files import locked_if_free, machine_errors
+from mgit.store.files import OF_THE_DISK, locked_if_free, machine_errors
 
 SHIPPED = "mgit.recipes"  # the module of all functions that run without source
-_OF_THE_DISK = {errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC, errno.EROFS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ def disk_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _OF_THE_DISK:
+        if error.errno not in OF_THE_DISK:
             raise
         with machine_errors("the disk says"):
             raise

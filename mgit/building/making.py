@@ -28,6 +28,15 @@ class FailureKind(Enum):
     MACHINE = "could not run here"  # the disk, say: no function and no model is to blame
 
 
+# What a job that has no result is told as, and what to do.
+_LOST = {
+    LostReason.NOT_STARTED: (FailureKind.MACHINE, "look at the disk, ulimit -a"),
+    LostReason.CRASHED: (FailureKind.CRASHED, ""),
+    LostReason.TIMED_OUT: (FailureKind.TIMED_OUT, "allow more: --timeout SECONDS"),
+    LostReason.CANCELLED: (FailureKind.CANCELLED, ""),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A run that made nothing.
@@ -76,12 +85,9 @@ def failure_of(done: Done) -> Failure:
                 return Failure(FailureKind.OUT_OF_MEMORY, message or error, hint, trace)
             told = message if error == RunError.__name__ else f"{error}: {message}".rstrip(": ")
             return Failure(FailureKind.RAISED, told, hint, trace)
-        case Lost(LostReason.TIMED_OUT, detail):
-            return Failure(FailureKind.TIMED_OUT, detail, "allow more: --timeout SECONDS")
-        case Lost(LostReason.CANCELLED, detail):
-            return Failure(FailureKind.CANCELLED, detail)
-        case Lost(_, detail):
-            return Failure(FailureKind.CRASHED, detail)
+        case Lost(reason, detail):
+            kind, hint = _LOST[reason]
+            return Failure(kind, detail, hint)
         case Finished():
             raise ValueError(f"job {done.job} finished")
         case _:

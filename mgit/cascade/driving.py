@@ -154,7 +154,7 @@ class Driver:
             self._failed(unit[0], State.MACHINE if is_machine else State.FAILED, str(error))
             return
         if job:
-            self._run(unit, work, job)
+            self._run(job, _Making(unit, work))
         if known:
             self._made(unit, Result(work, known, is_known=True))
 
@@ -210,10 +210,10 @@ class Driver:
         name = f"make-{unit[0].hex()}"
         return job_of(self.repository, work, id=name, log=self.journal.log(name))
 
-    def _run(self, unit: Unit, work: Work, job: Job) -> None:
+    def _run(self, job: Job, what: _Making | Measurement) -> None:
         self.journal.sync()
         self.start().submit(job)  # an executor that cannot be started ends all, not one step
-        self._running[job.id] = _Making(unit, work)
+        self._running[job.id] = what
         self.jobs += 1
 
     def _made(self, unit: Unit, result: Result) -> None:
@@ -252,20 +252,18 @@ class Driver:
         trials = trials_of(self._seen, self._subject(step), checks) if checks else []
         self.trials[step] = trials
         for name, wanted in self.bench.wanted(trials).items():
-            if name not in self._running:
-                self._measure(name, wanted)
+            if name in self._running:
+                continue
+            try:
+                job = check_job(self.repository, wanted, timeout_s=self.timeout_s)
+            except AbsentError as error:
+                self.bench.refuse(wanted, error)
+            except MachineError as error:
+                self._failed(step, State.MACHINE, str(error))
+                return
+            else:
+                self._run(job, wanted)
         self._judge(step)
-
-    def _measure(self, name: str, wanted: Measurement) -> None:
-        try:
-            job = check_job(self.repository, wanted, timeout_s=self.timeout_s)
-        except AbsentError as error:
-            self.bench.refuse(wanted, error)
-            return
-        self.journal.sync()
-        self.start().submit(job)
-        self._running[name] = wanted
-        self.jobs += 1
 
     def _subject(self, step: Digest) -> Subject:
         """What a step made, against the version it would replace and the parents it was given."""

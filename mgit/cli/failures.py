@@ -1,6 +1,5 @@
 """Errors for people and programs: at most three lines, and the one table of exit codes."""
 
-import errno
 import json
 import traceback
 from collections.abc import Mapping
@@ -27,16 +26,6 @@ EXIT_CODES: Mapping[int, str] = {
 }
 INTERRUPTED = 130
 _USAGE, _MACHINE, _BUG = 2, 8, 70
-_OF_THIS_MACHINE = {
-    errno.EACCES,
-    errno.EDQUOT,
-    errno.EIO,
-    errno.EMFILE,
-    errno.ENOMEM,
-    errno.ENOSPC,
-    errno.EPERM,
-    errno.EROFS,
-}
 _WRONG_USAGE = typer.BadParameter.__mro__[1:3]  # what its parser raises: typer exports no base
 _SHOW_ALL = "run it again with MGIT_TRACEBACK=1 to see where"
 
@@ -73,8 +62,8 @@ def failure_of(error: BaseException, words: str) -> Failure:
             return Failure("Interrupted", "interrupted", "", INTERRUPTED)
         case MemoryError():
             return Failure(name, "out of memory", "close other programs, then try again", _MACHINE)
-        case OSError() if error.errno in _OF_THIS_MACHINE:
-            return Failure(name, str(error), _SHOW_ALL, _MACHINE)
+        case OSError() if hint := _machine_hint(error):
+            return Failure(name, str(error), hint, _MACHINE)
         case _ if isinstance(error, _WRONG_USAGE):
             return Failure("UsageError", _parser_message(error), f"{words} --help", _USAGE)
         case _:
@@ -100,6 +89,13 @@ def tell(failure: Failure, session: Session, stderr: TextIO) -> None:
     stderr.write(f"mgit: {clean(failure.message)}\n")
     if failure.hint:
         stderr.write(f"  {clean(failure.hint)}\n")
+
+
+def _machine_hint(error: OSError) -> str:
+    """Returns what to do where this machine is to blame; empty where it is not."""
+    from mgit.store.files import OF_THIS_MACHINE  # the store is heavy: --help does without
+
+    return OF_THIS_MACHINE.get(error.errno or 0, "")
 
 
 def _parser_message(error: Any) -> str:

@@ -73,6 +73,7 @@ class Raised:
 class LostReason(Enum):
     """Why a job has no result."""
 
+    NOT_STARTED = "not started"
     CRASHED = "crashed"
     TIMED_OUT = "timed out"
     CANCELLED = "cancelled"
@@ -80,10 +81,11 @@ class LostReason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The worker is gone, and with it whatever the job had done.
+    """There is no worker, or no more, and nothing is left of what the job had done.
 
     Attributes:
-        reason: Who is to blame: the machine or the job, the clock, the caller.
+        reason: Who is to blame: the machine on which no worker could be started, the machine or the
+            job, the clock, the caller.
         detail: What is known: ``the worker was killed by signal 9``.
     """
 

@@ -67,7 +67,7 @@ class ProcessExecutor(Executor):
             try:
                 worker = self._worker()
             except MachineError as error:
-                self._roster.lose(job.id, LostReason.CRASHED, f"no worker for it: {error}")
+                self._roster.lose(job.id, LostReason.NOT_STARTED, f"no worker for it: {error}")
                 continue
             self._busy[job.id] = worker
             worker.tell(f"{job_text(job)}\n".encode("ascii"))

@@ -87,7 +87,8 @@ class Processes:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _start(self, module: str, words: Sequence[str], *, mark: str, folder: Path | None) -> Child:
-        ours, theirs = socket.socketpair()
+        with _machine_errors(f"starting {module}"):
+            ours, theirs = socket.socketpair()
         with theirs, contextlib.ExitStack() as unless_started:
             unless_started.callback(ours.close)
             with _machine_errors(f"starting {module}"), self.log.open("ab") as log:

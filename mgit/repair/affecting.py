@@ -9,14 +9,12 @@ from mgit.digest import Digest
 from mgit.errors import AbsentError, DamagedError, UnknownCodecError
 from mgit.objects import (
     CHUNK,
-    CREATION,
     ENTRY_TYPE,
     Check,
     Content,
     Entry,
     Layout,
     Manifest,
-    Node,
     PackKind,
     Payload,
     Recipe,
@@ -25,7 +23,7 @@ from mgit.objects import (
     decode,
 )
 from mgit.provenance import checked_in
-from mgit.repository import History, Repository, absences, is_lost
+from mgit.repository import History, Repository, absences, is_lost, made_here
 from mgit.roots import closure
 from mgit.selection import Selection
 from mgit.store import Catalog, Place
@@ -78,24 +76,13 @@ def lost_nodes(
     repository: Repository, history: History, selection: Selection
 ) -> Iterator[tuple[Lost, frozenset[Ref]]]:
     """Yields the nodes that are not complete although nobody said so, and what they rest on."""
-    promised, made = absences(repository), _made_here(repository, history)
+    promised, made = absences(repository), made_here(repository, history)
     catalog = repository.store.catalog
     for digest, node in sorted(history.nodes.items()):
-        was_complete = digest in made
-        if digest not in promised and is_lost(repository, node, was_complete=was_complete):
+        if digest not in promised and is_lost(repository, node, is_made_here=digest in made):
             needed = needed_by(repository, node.manifest)
             missing = tuple(sorted(ref for ref in needed if not is_readable(catalog, ref)))
             yield Lost(digest, selection.title(digest), missing), _with_bases(repository, needed)
-
-
-def _made_here(repository: Repository, history: History) -> frozenset[Digest]:
-    """Returns the nodes that steps of this copy made, which were complete when they were."""
-    done = {fact.get("entry") for fact in repository.facts("operations")}
-    steps = (entry for digest, entry in history.ledger.entries.items() if digest.hex() in done)
-    claims = {claim for step in steps for claim in step.claims}
-    statements = (history.statements[claim] for claim in claims & history.statements.keys())
-    subjects = (s for said in statements if said.predicate_type == CREATION for s in said.subjects)
-    return frozenset(s.ref.digest for s in subjects if s.ref.kind == Node.kind)
 
 
 def needed_by(repository: Repository, manifest: Digest) -> frozenset[Ref]:

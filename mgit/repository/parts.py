@@ -7,8 +7,20 @@ from enum import Enum
 
 from mgit.digest import Digest
 from mgit.errors import AbsentError, DamagedError
-from mgit.objects import CHUNK, Content, FileEntry, Layout, Manifest, MetaObject, Node, Ref, Weights
+from mgit.objects import (
+    CHUNK,
+    CREATION,
+    Content,
+    FileEntry,
+    Layout,
+    Manifest,
+    MetaObject,
+    Node,
+    Ref,
+    Weights,
+)
 from mgit.repository.handle import Repository
+from mgit.repository.history import History
 from mgit.store import Fact
 
 
@@ -143,11 +155,21 @@ def _apply(fact: Fact, found: dict[Digest, Absence]) -> None:
             return
 
 
-def is_lost(repository: Repository, node: Node, *, was_complete: bool = False) -> bool:
+def made_here(repository: Repository, history: History) -> frozenset[Digest]:
+    """Returns the nodes that steps of this copy made, which were complete when they were."""
+    done = {fact.get("entry") for fact in repository.facts("operations")}
+    steps = (entry for digest, entry in history.ledger.entries.items() if digest.hex() in done)
+    claims = {claim for step in steps for claim in step.claims}
+    statements = (history.statements[claim] for claim in claims & history.statements.keys())
+    subjects = (s for said in statements if said.predicate_type == CREATION for s in said.subjects)
+    return frozenset(s.ref.digest for s in subjects if s.ref.kind == Node.kind)
+
+
+def is_lost(repository: Repository, node: Node, *, is_made_here: bool) -> bool:
     """Returns whether a node that nobody promised to be absent should be complete, and is not.
 
-    A bare node is none: it came without its manifest, because somebody selected others. One that is
-    known to have been complete here is never bare.
+    A bare node is none: it came without its manifest, because somebody selected others. One that
+    was made here is never bare.
     """
     match presence(repository, node):
         case Presence.COMPLETE:
@@ -157,7 +179,7 @@ def is_lost(repository: Repository, node: Node, *, was_complete: bool = False) -
         case Presence.NODE_ONLY:
             ref = Ref(Manifest.kind, node.manifest)
             packs = repository.store.catalog.packs.values()
-            return was_complete or any(index.find(ref) for index in packs)
+            return is_made_here or any(index.find(ref) for index in packs)
 
 
 def require_complete(repository: Repository, name: str, node_id: Digest, node: Node) -> Parts:
@@ -172,11 +194,13 @@ def require_complete(repository: Repository, name: str, node_id: Digest, node: N
         return parts
     what = "the weights" if state is Presence.WITHOUT_WEIGHTS else "the manifest and weights"
     absence = absences(repository).get(node_id)
-    if absence is None and is_lost(repository, node):
-        raise DamagedError(
-            f"{what} of {name} are damaged, or lost from this folder",
-            hint="mgit fsck says what; adding the same checkpoint again heals",
-        )
+    if absence is None:
+        is_made_here = node_id in made_here(repository, repository.history())
+        if is_lost(repository, node, is_made_here=is_made_here):
+            raise DamagedError(
+                f"{what} of {name} are damaged, or lost from this folder",
+                hint="mgit fsck says what; adding the same checkpoint again heals",
+            )
     absence = absence or Absence(Reason.WITHHELD, "whoever sent the bare node")
     raise AbsentError(
         f"{what} of {name} are not here: {absence.sentence()}", hint=f"mgit backfill {name}"

@@ -4,7 +4,9 @@ base --> a --> b
 base --> other
 """
 
+import os
 import re
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -96,6 +98,20 @@ def test_a_run_says_what_became_of_each_model(alice: Terminal, shop: Workshop) -
 
     assert ran.exit_code == 1
     assert rows(text(ran)) == rows(RAN)
+
+
+def test_one_processor_that_may_be_used_does_one_job_at_a_time(alice: Terminal) -> None:
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        alice.does("cascade run --executor process")
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+    events = alice.does("cascade show --json").document["events"]
+    moved = [event["step"] for event in events if event["event"] == "step"]
+    assert len(set(moved)) == 3
+    assert len(list(groupby(moved))) == 3
 
 
 def test_a_run_is_a_document(alice: Terminal, shop: Workshop) -> None:

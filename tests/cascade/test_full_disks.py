@@ -4,6 +4,7 @@ base --> a --> b
 base --> other
 """
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from mgit.objects import TEST_RESULT
 from mgit.provenance import Provenance
 from tests.cascade.workshop import Workshop, reason, states, workshop
 from tests.cli.terminal import Terminal
+from tests.damage.disks import disk, fill
 
 STOPPED = {"a": "could not run here", "b": "blocked", "other": "done"}
 
@@ -81,6 +83,25 @@ def test_what_cannot_be_prepared_for_a_run_stops_it_alone(shop: Workshop) -> Non
     place.unlink()
     kept.rename(place)
     assert shop.cascade().is_ok
+
+
+def test_what_cannot_be_prepared_for_a_check_stops_its_model_alone(shop: Workshop) -> None:
+    shop.check("score", "a")
+    data = shop.project / "questions"
+    data.write_text("why")
+    shop.check("again", "a", data={"questions": data})
+    place = shop.repository.folder / "work" / "source"
+    kept = place.rename(place.with_name("aside"))
+
+    with disk(place, "size=1m") as room:
+        shutil.copytree(kept, room, dirs_exist_ok=True)
+        filler = fill(room, but_pages=0)
+        require_stopped(shop.cascade())
+        filler.unlink()
+        found = shop.cascade()
+
+    assert found.is_ok
+    assert set(found.published) == {"a", "b"}
 
 
 def test_the_command_exits_with_the_code_of_this_machine(shop: Workshop) -> None:

@@ -116,6 +116,22 @@ def test_a_model_that_cannot_be_written_for_a_check_is_no_result(alice: Desk) ->
     assert [row.state for row in report.rows] == [State.PASSED, State.PASSED]
 
 
+def test_a_check_for_which_no_worker_can_be_started_is_no_result(alice: Desk) -> None:
+    log = alice.repository.folder / "work" / "executor.log"
+    body = f"import os; os.unlink({str(log)!r}); os.mkdir({str(log)!r}); os.kill(os.getpid(), 9)"
+    alice.write(ANSWERS + WRONG.format(body=body))
+    alice.register("tasks:wrong", arguments={}, name="ahead")
+    alice.register()
+
+    with pytest.raises(MachineError, match="could not run here: no worker for it") as told:
+        alice.test(executor="process")
+
+    assert told.value.hint
+    require_nothing_is_signed(alice)
+    log.rmdir()
+    assert alice.row(only=["answers"], executor="process").state is State.PASSED
+
+
 def test_a_check_of_which_nothing_can_be_logged_is_no_result(alice: Desk) -> None:
     alice.register()
     logs = alice.repository.folder / "work" / "logs"

@@ -1,5 +1,6 @@
 """What scripts and people may rely on: exit codes, errors, JSON, options, help."""
 
+import errno
 import json
 import re
 from collections.abc import Iterator
@@ -322,6 +323,7 @@ def test_every_error_exits_with_a_code_of_the_table(
         (KeyboardInterrupt(), 130, "interrupted"),
         (MemoryError(), 8, "out of memory"),
         (PermissionError(13, "Permission denied", "packs"), 8, "Permission denied"),
+        (OSError(errno.EFBIG, "File too large", "pack"), 8, "look at ulimit -f"),
         (FileNotFoundError(2, "No such file", "x"), 70, "a bug in mgit"),
     ],
 )

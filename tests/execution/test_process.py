@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -101,6 +102,20 @@ class TestProcessExecutor(WorkerContract):
 
         with pytest.raises(ValueError, match="closed"):
             desk.submit("echo")
+
+    def test_a_worker_that_this_machine_does_not_start_is_no_crash(self, desk: Desk) -> None:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+        try:
+            desk.submit("echo")
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+        lost = desk.lost("echo")
+
+        assert lost.reason is LostReason.NOT_STARTED
+        assert "Too many open files" in lost.detail
+        assert desk.result("echo", "goes on") == "goes on"
 
     def test_a_folder_that_cannot_be_made_is_told(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()

@@ -16,7 +16,7 @@ from mgit.adding import Description, add, export
 from mgit.codecs import FAST, fast
 from mgit.codecs.form import Form
 from mgit.digest import Digest
-from mgit.errors import ConflictError, DamagedError, NotFoundError, RemoteError, UsageError
+from mgit.errors import ConflictError, DamagedError, NotFoundError, UsageError
 from mgit.objects import CHUNK, Node, PackKind, Ref
 from mgit.repacking import collect, repack
 from mgit.repository import Presence, Repository, presence
@@ -191,12 +191,8 @@ def _undo(world: World, step: Step) -> None:
 
 
 def _push(world: World, step: Step) -> None:
-    """Pushes; what a collection took away meanwhile is sent by pushing again."""
     here, url = world.here(step.peer), world.url(step.other)
-    try:
-        sync.push(here, url, may_conflict=True, progress=world.during(step))
-    except RemoteError:
-        sync.push(world.here(step.peer), url, may_conflict=True)
+    sync.push(here, url, may_conflict=True, progress=world.during(step))
     world.require_sent(step.peer, step.other)
 
 

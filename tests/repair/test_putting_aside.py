@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from mgit import repair, sync
+from mgit.adding import export
 from mgit.digest import Digest
+from mgit.errors import DamagedError
 from mgit.objects import CHUNK, Manifest, Node, PackKind, Ref
 from mgit.repository import Repository
 from mgit.store.format import TRAILER_BYTES, trailer
@@ -193,3 +195,5 @@ def test_what_lay_in_a_pack_that_went_aside_is_still_missed(tmp_path: Path) -> N
         assert [lost.title for lost in report.lost] == ["tuned"]
         assert report.lost[0].missing == (Ref(Manifest.kind, manifest),)
         assert not report.is_clean
+    with pytest.raises(DamagedError, match="lost from this folder"):
+        export(fresh, "tuned", tmp_path / "out")

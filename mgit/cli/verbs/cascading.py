@@ -1,6 +1,5 @@
 """Cascades: what is behind is made again, tested, and published."""
 
-import os
 from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -125,10 +124,11 @@ def cascade_run(
     """
     from mgit.cascade import Publish
     from mgit.cascade.running import Means, run_cascade
+    from mgit.threads import processors
 
     means = Means(
         executor=executor,
-        jobs=jobs or os.cpu_count() or 1,
+        jobs=jobs or processors(),
         address=address,
         publish=_choice(Publish, publish, "--publish"),
         is_fail_fast=is_fail_fast,
