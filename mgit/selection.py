@@ -20,6 +20,7 @@ from mgit.roots import closure
 from mgit.signing import fingerprint
 
 _ID_DIGITS = 6
+_SHOWN_VERSIONS = 5
 _HEX = frozenset("0123456789abcdef")
 _VERSION = re.compile(rf"v([0-9]{{1,9}})(?:-([0-9a-f]{{{_ID_DIGITS},}}))?")
 
@@ -157,8 +158,19 @@ class Selection:
             return f"it is a function: {selectors.FUNCTIONS[text].usage}"
         if _HEX.issuperset(text) and len(text) < _ID_DIGITS:
             return f"an id needs at least {_ID_DIGITS} digits: mgit log"
+        if "@" in text and (held := self._titles_under(text)):
+            return f"there is: {', '.join(held)}"
         close = get_close_matches(text, self._history.names.names(), n=1)
         return f"did you mean {close[0]}?" if close else "mgit ls shows the names"
+
+    def _titles_under(self, text: str) -> list[str]:
+        """Returns the last versions, or the sides, of the model that a word names one of."""
+        name, _, side = text.partition("@")
+        if not _VERSION.fullmatch(side):
+            return sorted(self.sides(name))
+        line = self.lineage.topological(self._line(self._history.names.resolve(name)))
+        titles = self._version_titles(name, line)
+        return [titles[node] for node in line[-_SHOWN_VERSIONS:]]
 
     # --- what selectors ask for ---
 

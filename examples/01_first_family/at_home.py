@@ -31,7 +31,7 @@ def begin(scene: Scene) -> None:
 def look_around(scene: Scene) -> None:
     """The family as a graph, as names, as bytes, and as what differs."""
     team_a = scene.team_a
-    say("The family tree. It is drawn from what is recorded with each model, newest first.")
+    say("The family tree. It is drawn from what is recorded, each model above what it came from.")
     history = team_a.look("log", "--graph")
     parents = {row["title"]: [link["title"] for link in row["parents"]] for row in history["nodes"]}
     expect("each model hangs below the one that it was made from", parents == PARENTS)

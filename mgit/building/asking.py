@@ -10,7 +10,7 @@ from mgit.building.environment import environment
 from mgit.building.work import BASE, Parent, Work, by_role
 from mgit.canonical import Value
 from mgit.digest import Digest
-from mgit.errors import FormatError, UsageError
+from mgit.errors import FormatError, NotFoundError, UsageError
 from mgit.objects import Code, Level
 from mgit.objects.grammar import check_label
 from mgit.repository import History, Repository, require_complete
@@ -106,7 +106,7 @@ def find_function(name: str, roots: Sequence[Path], *, mark: str) -> Function:
     """
     full = name if ":" in name else f"{SHIPPED}:{name}"
     if full.startswith(f"{SHIPPED}:"):
-        source, described = None, shipped(full)
+        source, described = None, _shipped(full, mark)
     else:
         source = find_source(full, roots)
         described = describe(source, full)
@@ -115,6 +115,16 @@ def find_function(name: str, roots: Sequence[Path], *, mark: str) -> Function:
             f"{full} is a {described.mark}, not a {mark}", hint=f"mark it: @mgit.{mark}"
         )
     return Function(full, source, described)
+
+
+def _shipped(full: str, mark: str) -> Described:
+    try:
+        return shipped(full)
+    except NotFoundError as error:
+        raise NotFoundError(
+            f"mgit has no {mark} {_last(full)!r} of its own",
+            hint=f"for one of yours write MODULE:FUNCTION, as in train:{_last(full)}",
+        ) from error
 
 
 def code_of(repository: Repository, function: Function, request: Request) -> Code:

@@ -40,23 +40,27 @@ class Quantised:
     body: bytes
 
 
-def quantise(raw: bytes, base: bytes, form: Float, step: float) -> Quantised:
+def quantise(
+    raw: bytes, base: bytes, form: Float, step: float, *, max_error: float = math.inf
+) -> Quantised:
     """Returns the chunk that ``raw`` becomes if its change is rounded to whole steps.
 
-    No finite element is off by more than half a step and what rounding to its format adds. Noughts,
-    of either sign, and what is not finite are kept bit for bit.
+    No finite element is off by more than half a step and what rounding to its format adds, and none
+    by more than ``max_error``: what would be is kept bit for bit. So are noughts, of either sign,
+    and what is not finite.
 
     Args:
         raw: Elements of a format.
         base: As many, of the same format.
         form: The format.
         step: Above 0, and finite.
+        max_error: Above 0.
     """
     child, parent = elements(raw, form), elements(base, form, len(raw))
     codes = np.empty(len(child), np.int64)
     for start in range(0, len(child), _BLOCK):
         part = slice(start, start + _BLOCK)
-        codes[part] = _codes(child[part], parent[part], form, step)
+        codes[part] = _codes(child[part], parent[part], form, (step, max_error))
     given = child[codes == _GIVEN]
     width = next(w for w in _FORMS if int(codes.max(initial=0)) < 1 << 8 * w)
     coded = planes.encode(codes.astype(UNSIGNED[width]).tobytes(), _FORMS[width])
@@ -65,13 +69,17 @@ def quantise(raw: bytes, base: bytes, form: Float, step: float) -> Quantised:
     return Quantised(made.tobytes(), bytes([0]) + head + coded + given.tobytes())
 
 
-def _codes(child: Lanes, parent: Lanes, form: Float, step: float) -> Codes:
+def _codes(child: Lanes, parent: Lanes, form: Float, by: tuple[float, float]) -> Codes:
+    step, max_error = by
     with np.errstate(all="ignore"):
-        start = values_of(parent, form)
-        change = (values_of(child, form) - start) / step
+        start, end = values_of(parent, form), values_of(child, form)
+        change = (end - start) / step
         is_number = are_finite(child, form) & are_finite(parent, form) & (np.abs(change) < _MOST)
         steps = np.where(is_number, np.rint(change), 0).astype(np.int64)
-        is_number &= are_finite(bits_of(start + steps * step, form), form)  # not beyond the largest
+        made = bits_of(start + steps * step, form)
+        is_number &= are_finite(made, form)  # not beyond the largest
+        off = np.abs(values_of(made, form) - end)
+        is_number &= off < max_error  # what equals it may be more, rounded to float64
     codes: Codes = np.where(steps == 0, _AS_BASE, ((steps << 1) ^ (steps >> 63)) + _GIVEN)
     is_kept = (child & form.magnitude == 0) | ~is_number
     kept = np.where(child == 0, _NOUGHT, _GIVEN)

@@ -11,7 +11,7 @@ closed, or the driver is killed, by signal 9 too: a guard sees to it (``guard``)
 to ``executor.log`` in the executor's folder.
 """
 
-from mgit.execution.opening import open_executor
+from mgit.execution.opening import open_executor, require_executor
 from mgit.execution.port import (
     Done,
     Executor,
@@ -33,4 +33,5 @@ __all__ = [
     "Outcome",
     "Raised",
     "open_executor",
+    "require_executor",
 ]

@@ -31,14 +31,19 @@ def open_executor(kind: str, *, jobs: int, address: str = "", folder: Path) -> E
     """
     if jobs < 1:
         raise ValueError(f"an executor for {jobs} jobs")
-    if kind not in _KINDS:
-        raise UsageError(f"no executor is called {kind!r}", hint=f"choose from: {_CHOICES}")
+    require_executor(kind)
     if address and kind != "ray":
         raise UsageError(
             f"the executor {kind!r} runs on this machine and takes no address",
             hint="--executor ray works on a cluster",
         )
     return _KINDS[kind](_Wish(jobs, address, folder.absolute()))
+
+
+def require_executor(kind: str) -> None:
+    """Raises UsageError unless there is an executor of this kind."""
+    if kind not in _KINDS:
+        raise UsageError(f"no executor is called {kind!r}", hint=f"choose from: {_CHOICES}")
 
 
 # What a kind needs is imported when it is chosen.

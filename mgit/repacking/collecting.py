@@ -15,7 +15,14 @@ from mgit.repacking.condemning import (
     remove_due,
 )
 from mgit.repacking.plan import Plan, plan_for
-from mgit.repacking.reaching import Kept, modification_times, reach, require_collectable
+from mgit.repacking.reaching import (
+    HeldForUndo,
+    Kept,
+    held_for_undo,
+    modification_times,
+    reach,
+    require_collectable,
+)
 from mgit.repacking.replacing import write_replacements
 from mgit.repacking.sweeping import sweep
 from mgit.repository import Repository, log_operation
@@ -42,6 +49,10 @@ class Collected:
         dropped: Nodes whose weights went with them.
         held_by: What is at work here, so that packs had to stay.
         garbage_bytes: Bodies that nobody needs, in packs of which most is needed.
+        unreadable_bytes: Bodies that are kept and cannot be decoded now: they, or what they rest
+            on, are damaged or not here.
+        held_bytes: Weights that stay only because a step of the last 90 days can be undone.
+        held_until: When the last of these may go; None where there are none.
         swept_bytes: Leftovers of work that was cut off.
         stuck: Paths of leftovers that this machine does not let us remove.
     """
@@ -59,6 +70,9 @@ class Collected:
     dropped: tuple[Digest, ...]
     held_by: tuple[Lease, ...]
     garbage_bytes: int
+    unreadable_bytes: int
+    held_bytes: int
+    held_until: datetime | None
     swept_bytes: int
     stuck: tuple[str, ...]
 
@@ -86,34 +100,44 @@ def collect(
         MachineError: No space for the new packs.
     """
     if is_dry_run:
-        kept, plan = _planned(repository)
-        return _foreseen(repository, kept, plan, grace)
+        return _foreseen(repository, _planned(repository), grace)
     repository.check_writable()
     with alone(repository):
         return _collected(repository, grace, progress)
 
 
-def _planned(repository: Repository) -> tuple[Kept, Plan]:
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """What is kept, what of it for an undo alone, and what is done with the packs."""
+
+    kept: Kept
+    held: HeldForUndo | None
+    plan: Plan
+
+
+def _planned(repository: Repository) -> _Planned:
     history = repository.history()
     require_collectable(repository.store)
     kept = reach(repository, history)
     store = repository.store
-    return kept, plan_for(store.catalog, kept, modification_times(store))
+    plan = plan_for(store.catalog, kept, modification_times(store))
+    return _Planned(kept, held_for_undo(repository, history, kept), plan)
 
 
 def _collected(repository: Repository, grace: timedelta, progress: Progress) -> Collected:
     store = repository.store
     swept = sweep(repository)
-    kept, plan = _planned(repository)
+    planned = _planned(repository)
+    plan = planned.plan
     written = write_replacements(store, plan.copied, progress=progress)
-    condemned = install_and_condemn(store, written, plan.condemned, kept)
+    condemned = install_and_condemn(store, written, plan.condemned, planned.kept)
     if plan.pardoned:
         store.condemned.forget(plan.pardoned)
     condemned_bytes = _size(repository, condemned)
     removal = remove_due(repository, grace=grace)
     if condemned or removal.packs:
         log_operation(repository, "gc", removed_bytes=removal.size_bytes)
-    found = _report(repository, kept, plan, removal, grace)
+    found = _report(repository, planned, removal, grace)
     return replace(
         found,
         condemned_packs=len(condemned),
@@ -123,22 +147,23 @@ def _collected(repository: Repository, grace: timedelta, progress: Progress) -> 
     )
 
 
-def _foreseen(repository: Repository, kept: Kept, plan: Plan, grace: timedelta) -> Collected:
+def _foreseen(repository: Repository, planned: _Planned, grace: timedelta) -> Collected:
+    plan = planned.plan
     due = due_packs(repository.store, grace) | (frozenset() if grace else plan.condemned)
     going = due - plan.pardoned
     removal = Removal(len(going), _size(repository, going))
-    return replace(_report(repository, kept, plan, removal, grace), is_dry_run=True)
+    return replace(_report(repository, planned, removal, grace), is_dry_run=True)
 
 
 def _report(
-    repository: Repository, kept: Kept, plan: Plan, removal: Removal, grace: timedelta
+    repository: Repository, planned: _Planned, removal: Removal, grace: timedelta
 ) -> Collected:
-    store = repository.store
+    store, plan, held = repository.store, planned.plan, planned.held
     since = store.condemned.since()
     waiting = {pack for pack in store.catalog.packs if pack in since}
     return Collected(
         is_dry_run=False,
-        kept_nodes=len(kept.nodes),
+        kept_nodes=len(planned.kept.nodes),
         copied_bytes=plan.copied_bytes,
         condemned_packs=len(plan.condemned),
         condemned_bytes=_size(repository, plan.condemned),
@@ -150,6 +175,9 @@ def _report(
         dropped=removal.dropped,
         held_by=removal.held_by,
         garbage_bytes=plan.garbage_bytes,
+        unreadable_bytes=plan.unreadable_bytes,
+        held_bytes=held.size_bytes if held else 0,
+        held_until=held.until if held else None,
         swept_bytes=0,
         stuck=(),
     )

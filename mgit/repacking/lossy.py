@@ -14,7 +14,7 @@ from mgit.checks.running import measure, results_of
 from mgit.checks.subjects import subjects
 from mgit.digest import Digest
 from mgit.errors import AbsentError, DamagedError, MovedError, NotFoundError, UsageError
-from mgit.execution import open_executor
+from mgit.execution import open_executor, require_executor
 from mgit.objects import Edge, EdgeKind, MetaObject, Node, PackKind, Statement, Weights, digest_of
 from mgit.progress import Progress, silent
 from mgit.provenance import creation_statement
@@ -60,15 +60,17 @@ class Quantisation:
 
     Attributes:
         models: What was made, ancestors first.
-        skipped: Names of models that stay exact -> why.
+        skipped: Titles of models that stay as they are -> why.
         report: What the checks said; None where there was nothing to test.
         is_kept: Whether the names point to it now.
+        behind: Titles of models that were made from one that was replaced, and not made anew.
     """
 
     models: tuple[QuantisedModel, ...]
     skipped: Mapping[str, str]
     report: Report | None
     is_kept: bool
+    behind: tuple[str, ...] = ()
 
 
 @leased("repack", is_writing=True)
@@ -94,13 +96,15 @@ def repack_lossy(
         progress: Is told how many of the models are made.
 
     Raises:
-        UsageError: The bound is not above 0; no check is given; no name points to what is selected.
+        UsageError: The bound is not above 0; no check is given, or one that demands nothing; there
+            is no such executor; no name points to anything that is selected.
         NotFoundError: There is no such check.
         AbsentError, DamagedError: Weights are not here, or damaged.
         ConflictError: A name is a conflicted one.
         MovedError: Somebody else moved a name meanwhile.
     """
     _require_sensible(bound, gates)
+    require_executor(executor)
     repository.check_writable()
     work = _Work(repository, repository.history(), bound, now())
     checks = _checks(work.history, gates)
@@ -117,7 +121,8 @@ def repack_lossy(
     is_kept = not any(_is_refused(row) for row in report.rows)
     if is_kept:
         _publish(work, bench, rows)
-    return Quantisation(tuple(work.told()), work.skipped, report, is_kept)
+    behind = _behind(work) if is_kept else ()
+    return Quantisation(tuple(work.told()), work.skipped, report, is_kept, behind)
 
 
 def _require_sensible(bound: Bound, gates: Collection[str]) -> None:
@@ -139,7 +144,14 @@ def _checks(history: History, gates: Collection[str]) -> list[Registered]:
     if unknown:
         names = ", ".join(check.name for check in known) or "none"
         raise NotFoundError(f"there is no check {unknown[0]!r}", hint=f"there are: {names}")
-    return [check for check in known if check.name in gates]
+    meant = [check for check in known if check.name in gates]
+    vain = [check.name for check in meant if not check.check.gates]
+    if vain:
+        raise UsageError(
+            f"the check {vain[0]!r} demands nothing",
+            hint="register it with a gate: mgit check add MOD:FN --gate 'at_least(\"mrr\", 0.7)'",
+        )
+    return meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +176,7 @@ class _Work:
         started: When, RFC 3339.
         current: Name -> what it pointed to for the key that signs.
         made: Exact node -> what it became.
-        skipped: Names of models that stay exact -> why.
+        skipped: Titles of models that stay as they are -> why.
     """
 
     repository: Repository
@@ -185,28 +197,34 @@ class _Work:
             del pointing[name]
         chosen = history.nodes.keys() & frozenset().union(*pointing.values())
         if selector:
-            selected = Selection(self.repository, history).nodes(selector)
-            unnamed = sorted(selected - chosen)
-            if unnamed:
-                raise UsageError(
-                    f"no name points to {unnamed[0].short}, so that none could move on from it",
-                    hint="select what names point to: mgit ls",
-                )
-            chosen = set(selected)
+            chosen = self._named(selector, chosen)
         order = {node: place for place, node in enumerate(history.lineage.topological(chosen))}
         found = [(name, node) for name, nodes in pointing.items() for node in nodes & chosen]
         for name, _ in found:
             self.current[name] = current_version(history, key, name)  # or it is a conflicted one
         return sorted(found, key=lambda one: (order[one[1]], one[0]))
 
+    def _named(self, selector: str, named: set[Digest]) -> set[Digest]:
+        """Returns what is selected and has a name; notes what has none, if that is not all."""
+        selection = Selection(self.repository, self.history)
+        selected = selection.nodes(selector)
+        unnamed = sorted(selected - named, key=selection.title)
+        if unnamed and len(unnamed) == len(selected):
+            raise UsageError(
+                f"no name points to {unnamed[0].short}, so that none could move on from it",
+                hint="select what names point to: mgit ls",
+            )
+        self.skipped.update(dict.fromkeys(map(selection.title, unnamed), "no name points to it"))
+        return named & selected
+
     def quantise(self, name: str, exact: Digest) -> None:
-        """Makes one model, or notes why it stays exact."""
+        """Makes one model, or notes why it stays as it is."""
         node = self.history.nodes[exact]
         if exact in self.made:
             self.skipped[name] = f"the same as {self.made[exact].name}"
             return
         if node.operation == OPERATION:
-            self.skipped[name] = "quantised already"
+            self.skipped[name] = "quantised already: for another bound go back first (mgit undo)"
             return
         parts = require_complete(self.repository, name, exact, node)
         on, weights = self._bases(node)
@@ -294,6 +312,19 @@ def _publish(work: _Work, bench: Bench, rows: Sequence[tuple[Trial, Row]]) -> No
             ]
         verb = f"repack {_told(work.bound)} {' '.join(moves)}"
         record(repository, history, Step(verb, moves, objects, statements))
+
+
+def _behind(work: _Work) -> tuple[str, ...]:
+    history = work.repository.history()
+    selection, names = Selection(work.repository, history), history.names
+    targets = {target for name in names.names() for target in names.resolve(name)}
+    return tuple(
+        sorted(
+            selection.title(node)
+            for node in targets & history.nodes.keys()
+            if selection.newer_ancestors(node).keys() & work.made.keys()
+        )
+    )
 
 
 def _creation(work: _Work, one: _Quantised, key: bytes) -> Statement:

@@ -27,12 +27,14 @@ class Plan:
         condemned: Packs that are not needed then, and were not condemned yet.
         pardoned: Condemned packs of which most is needed again.
         garbage_bytes: Bodies that nobody needs in packs that stay.
+        unreadable_bytes: Bodies that are kept, and cannot be decoded now.
     """
 
     copied: tuple[Place, ...]
     condemned: frozenset[PackId]
     pardoned: frozenset[PackId]
     garbage_bytes: int
+    unreadable_bytes: int
 
     @property
     def copied_bytes(self) -> int:
@@ -59,7 +61,7 @@ def plan_for(catalog: Catalog, kept: Kept, ages: Mapping[PackId, float]) -> Plan
         index, places = catalog.packs[pack], live.get(pack, [])
         live_bytes = sum(place.row.stored_bytes for place in places)
         if pack in chosen.pinned or not _is_loose(index, live_bytes):
-            garbage_bytes += index.bodies_bytes - live_bytes
+            garbage_bytes += index.bodies_bytes - live_bytes - chosen.pinned.get(pack, 0)
             continue
         emptied.add(pack)
         copied += sorted(places, key=lambda place: place.row.offset)
@@ -68,6 +70,7 @@ def plan_for(catalog: Catalog, kept: Kept, ages: Mapping[PackId, float]) -> Plan
         condemned=frozenset(emptied - catalog.condemned),
         pardoned=frozenset(catalog.packs.keys() & catalog.condemned) - emptied,
         garbage_bytes=garbage_bytes,
+        unreadable_bytes=sum(chosen.pinned.values()),
     )
 
 
@@ -78,12 +81,12 @@ class _Choice:
     Attributes:
         places: Those rows.
         useful_bytes: For each pack, of rows that could be chosen: another pack may have the same.
-        pinned: Packs that stay because something in them cannot be decoded.
+        pinned: Packs that stay because something in them cannot be decoded, with what that takes.
     """
 
     places: Mapping[Ref, Place]
     useful_bytes: Mapping[PackId, int]
-    pinned: frozenset[PackId]
+    pinned: Mapping[PackId, int]
 
 
 class _Rows:
@@ -120,7 +123,7 @@ def _choose(rows: _Rows, kept: Kept, loose: frozenset[PackId]) -> _Choice:
         return pack in catalog.condemned, pack in loose, -len(catalog.packs[pack]), pack
 
     equal = {ref: catalog.places(ref) for ref in kept.objects}
-    pinned: set[PackId] = set()
+    pinned: Counter[PackId] = Counter()
     todo = sorted(kept.chunks)
     seen: set[Digest] = set()
     while todo:
@@ -135,13 +138,13 @@ def _choose(rows: _Rows, kept: Kept, loose: frozenset[PackId]) -> _Choice:
             todo += min(cheapest, key=rank).row.bases
         else:
             bad = {p: row for p, index in catalog.packs.items() if (row := index.find(ref))}
-            pinned |= bad.keys()
+            pinned.update({pack: row.stored_bytes for pack, row in bad.items()})
             todo += [base for row in bad.values() for base in row.bases]
     useful_bytes: Counter[PackId] = Counter()
     for place in (place for places in equal.values() for place in places):
         useful_bytes[place.pack] += place.row.stored_bytes
     places = {ref: min(found, key=rank) for ref, found in equal.items()}
-    return _Choice(places, useful_bytes, frozenset(pinned))
+    return _Choice(places, useful_bytes, pinned)
 
 
 def _by_pack(places: Mapping[Ref, Place]) -> dict[PackId, list[Place]]:

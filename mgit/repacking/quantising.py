@@ -41,7 +41,7 @@ class Relative:
 
 @dataclass(frozen=True, slots=True)
 class Absolute:
-    """Steps of one length: nothing is off by more than ``error``, but for rounding."""
+    """Steps of one length: no number, as it is stored, is off by more than ``error``."""
 
     error: float
 
@@ -57,7 +57,7 @@ class Loss:
 
     Attributes:
         step: Length of a step.
-        max_error: Largest deviation of an element.
+        max_error: Largest deviation of an element, as it is stored.
         rms_error: Root mean square of all deviations.
         rms_update: Root mean square of what the model changed of its parent.
         elements: How many there are.
@@ -143,7 +143,8 @@ class Quantiser:
 
     def _chunk(self, chunk: Digest, on: Digest, shape: Form, step: float) -> "_Made":
         raw, base, form = self.reader.chunk(chunk), self.reader.chunk(on), FLOATS[shape.type]
-        nearly = quantise(raw, base, form, step)
+        max_error = self.bound.error if isinstance(self.bound, Absolute) else math.inf
+        nearly = quantise(raw, base, form, step, max_error=max_error)
         exact = self.reader.catalog.choices(chunk)
         if nearly.raw == raw or exact[0].row.stored_bytes <= len(nearly.body):
             return _Made(chunk)

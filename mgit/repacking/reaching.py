@@ -6,6 +6,7 @@ as a name leads to them, or may lead to them again by an undo.
 """
 
 import contextlib
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -30,9 +31,11 @@ from mgit.objects import (
     decode,
 )
 from mgit.repository import History, Repository
+from mgit.roots import closure
 from mgit.store import Store
 
 REVIVABLE = timedelta(days=90)
+_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 _GC_FEATURES = 0  # bits of the features that this version can collect
 _ALWAYS = (Payload, Signature)
 _TYPES = {ENTRY_TYPE, ROOT_TYPE, STATEMENT_TYPE}
@@ -102,6 +105,54 @@ def reach(repository: Repository, history: History, *, moment: datetime | None =
     nodes = history.named_nodes | _with_ancestors(history, wanted)
     always = {Ref(o.kind, d) for d, o in history.objects.items() if isinstance(o, _ALWAYS)}
     return _closure(known, nodes, always | strange | young | {Ref(Node.kind, n) for n in nodes})
+
+
+@dataclass(frozen=True, slots=True)
+class HeldForUndo:
+    """Weights that stay only because a step of the last 90 days can be undone.
+
+    Attributes:
+        size_bytes: What they take, as stored.
+        until: When the last of them may go, if nothing happens until then.
+    """
+
+    size_bytes: int
+    until: datetime
+
+
+def held_for_undo(repository: Repository, history: History, kept: Kept) -> HeldForUndo | None:
+    """Returns what of ``kept`` stays for an undo alone; None where nothing does.
+
+    Raises:
+        DamagedError: Something that may lead to other things cannot be read.
+    """
+    store = repository.store
+    last = reach(repository, history, moment=_NEVER).chunks
+    held = _with_bases(store, kept.chunks) - _with_bases(store, last)
+    rows = [choices[0].row for chunk in held if (choices := store.catalog.choices(chunk))]
+    if not rows:
+        return None
+    ends = [step + REVIVABLE + timedelta(seconds=1) for step in _steps(repository)]
+    place = bisect_left(  # ever less is kept
+        ends, -len(last), key=lambda end: -len(reach(repository, history, moment=end).chunks)
+    )
+    return HeldForUndo(sum(row.stored_bytes for row in rows), ends[min(place, len(ends) - 1)])
+
+
+def _with_bases(store: Store, chunks: Iterable[Digest]) -> set[Digest]:
+    def bases(chunk: Digest) -> tuple[Digest, ...]:
+        choices = store.catalog.choices(chunk)
+        return choices[0].row.bases if choices else ()
+
+    return closure(chunks, bases)
+
+
+def _steps(repository: Repository) -> list[datetime]:
+    """Returns when something happened here that keeps other things, the oldest first."""
+    written = modification_times(repository.store).values()
+    times = (_moment(str(fact.get("time"))) for fact in repository.facts("operations"))
+    logged = {time for time in times if time}
+    return sorted(logged.union(datetime.fromtimestamp(time, UTC) for time in written))
 
 
 def _nodes(refs: Iterable[Ref]) -> set[Digest]:
@@ -190,10 +241,15 @@ def _logged_since(repository: Repository, since: datetime) -> set[Ref]:
 
 
 def _is_since(time: str, since: datetime) -> bool:
+    moment = _moment(time)
+    return moment is None or moment >= since  # when unsure
+
+
+def _moment(time: str) -> datetime | None:
     try:
-        return datetime.fromisoformat(time).astimezone(UTC) >= since
+        return datetime.fromisoformat(time).astimezone(UTC)
     except ValueError:
-        return True  # when unsure
+        return None
 
 
 def _with_ancestors(history: History, nodes: Iterable[Digest]) -> frozenset[Digest]:

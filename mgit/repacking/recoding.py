@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from mgit.codecs import CAST, INT8, LOW_RANK, OPTIONAL, PRUNE, STEPS, SUM
 from mgit.codecs.form import Form
 from mgit.digest import Digest
-from mgit.errors import MgitError
+from mgit.errors import AbsentError, MgitError, PackMissingError, UnknownCodecError
 from mgit.objects import CHUNK, Ref
 from mgit.repacking.columns import Column, Relative, Spot
 from mgit.repacking.growing import Draft, Lender
@@ -42,7 +42,11 @@ class Recoder:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def recode(self, column: Column) -> int:
-        """Decides on the chunks of a column, ancestors first; returns their raw bytes."""
+        """Decides on the chunks of a column, ancestors first; returns their raw bytes.
+
+        Raises:
+            DamagedError: One of them is damaged.
+        """
         reader = Reader(self.reader.catalog, self.reader.read, self.reader.report)
         done = 0
         for node, spot in column.items():
@@ -64,8 +68,8 @@ class Recoder:
             return old.row.raw_bytes
         try:
             raw = reader.chunk(spot.chunk)
-        except MgitError:
-            return 0  # it stays where it is
+        except (AbsentError, PackMissingError, UnknownCodecError):
+            return 0  # it stays where it is, and whoever asked decides whether that will do
         if old and (old.pack, spot.chunk) in reader.catalog.damaged:  # that was found out just now
             old = self._copyable(reader, spot.chunk)
         near = self._nearest(reader, raw, spot.form, candidates)

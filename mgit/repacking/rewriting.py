@@ -8,10 +8,10 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import chain
 
-from mgit.codecs import OPTIONAL
+from mgit.codecs import OPTIONAL, entropy
 from mgit.digest import Digest
 from mgit.errors import AbsentError, DamagedError
 from mgit.lineage import Lineage
@@ -24,7 +24,18 @@ from mgit.repacking.growing import Draft, Growing
 from mgit.repacking.nearness import by_nearness
 from mgit.repacking.reaching import Kept, reach, require_collectable
 from mgit.repacking.recoding import Recoder
-from mgit.repository import History, Parts, Repository, coding_of, log_operation, read_parts
+from mgit.repository import (
+    History,
+    Parts,
+    Repository,
+    absences,
+    coding_of,
+    is_lost,
+    log_operation,
+    made_here,
+    read_parts,
+)
+from mgit.roots import closure
 from mgit.selection import Selection
 from mgit.store import Catalog, Coding, Effort, FinishedPack, PackIndex, Place, Reader, Row, Store
 from mgit.store.files import require_space
@@ -46,8 +57,10 @@ class Repacked:
         raw_bytes: What they take in a checkpoint.
         old_bytes: The packs that were to be replaced.
         new_bytes: The new packs; bodies alone where they were not written.
-        unreadable: How many chunks cannot be read: they stay where they are.
+        unreadable: How many chunks cannot be read, because the entropy coder is not installed, or
+            what they rest on is absent, as was known: they stay where they are.
         condemned_packs: Packs that were condemned now.
+        waiting_until: When those that are still here may go; None where there are none.
         removal: Packs that were removed at once.
     """
 
@@ -61,6 +74,7 @@ class Repacked:
     new_bytes: int
     unreadable: int
     condemned_packs: int = 0
+    waiting_until: datetime | None = None
     removal: Removal = field(default_factory=Removal)
 
 
@@ -86,8 +100,8 @@ def repack(
     Raises:
         ConflictError: A collection, or another repack, is under way.
         UnknownCodecError: Something here needs a newer version.
-        DamagedError: Something that may lead to other things cannot be read; or the new packs do
-            not give back what was put in. Nothing was changed.
+        DamagedError: Something that is kept is damaged or lost, or may lead to other things and
+            cannot be read; or the new packs do not give back what was put in. Nothing was changed.
         UsageError, NotFoundError, AbsentError: The selector, or a setting.
         MachineError: No space for the new packs.
     """
@@ -105,7 +119,10 @@ def repack(
                 new_bytes = sum(pack.size_bytes for pack in packs)
                 found = replace(found, new_bytes=new_bytes, condemned_packs=len(condemned))
                 log_operation(repository, f"repack {selector}".rstrip(), condemned=len(condemned))
-        return replace(found, removal=remove_due(repository, grace=grace))
+        removal = remove_due(repository, grace=grace)
+        since = repository.store.condemned.since()
+        until = [since[p] + grace for p in repository.store.catalog.packs if p in since]
+        return replace(found, removal=removal, waiting_until=max(until, default=None))
 
 
 @dataclass(slots=True)
@@ -156,14 +173,13 @@ def _task(repository: Repository, selector: str, coding: Coding, progress: Progr
     history, store = repository.history(), repository.store
     require_collectable(store)
     kept = reach(repository, history)
+    _require_whole(repository, history, kept)
     found = _models(repository, history, kept)
     lineage = history.lineage
-    first = by_nearness(store.reader, found, strangers(lineage, found))
-    models = {node: found[node] for node in in_order(lineage, found, first)}
     chosen, old = kept.chunks, _chunk_packs(store.catalog)
     if selector:
-        nodes = Selection(repository, history).nodes(selector) & models.keys()
-        chosen = kept.chunks.intersection(chain(*(models[node].chunks() for node in nodes)))
+        nodes = Selection(repository, history).nodes(selector) & found.keys()
+        chosen = kept.chunks.intersection(chain(*(found[node].chunks() for node in nodes)))
         old = frozenset(p.pack for c in chosen for p in store.catalog.places(Ref(CHUNK, c)))
     staying = {p: store.catalog.packs[p] for p in _chunk_packs(store.catalog) - old}
     lasting = Catalog(staying, store.catalog.damaged)
@@ -172,6 +188,8 @@ def _task(repository: Repository, selector: str, coding: Coding, progress: Progr
         for chunk in kept.chunks
         if not lasting.choices(chunk) and (choices := store.catalog.choices(chunk))
     }
+    first = by_nearness(store.reader, found, strangers(lineage, found))  # it may meet damage
+    models = {node: found[node] for node in in_order(lineage, found, first)}
     return _Task(
         store=store,
         kept=kept,
@@ -186,6 +204,30 @@ def _task(repository: Repository, selector: str, coding: Coding, progress: Progr
         progress=progress,
         total_bytes=2 * sum(sizes.values()),
     )
+
+
+def _require_whole(repository: Repository, history: History, kept: Kept) -> None:
+    """Refuses to write anew what is not whole: whatever is not read would stay beside the rest.
+
+    Raises:
+        DamagedError: A model that is kept is damaged or lost, and nobody said that it is absent.
+    """
+    promised, made = absences(repository), made_here(repository, history)
+    nodes = sorted(kept.nodes & history.nodes.keys() - promised.keys())
+    lost = [
+        node
+        for node in nodes
+        if is_lost(repository, history.nodes[node], is_made_here=node in made)
+    ]
+    if lost:
+        title = Selection(repository, history).title(lost[0])
+        more = f" and {len(lost) - 1} more" if lost[1:] else ""
+        raise _damaged(f"{title}{more} cannot be read: damaged, or lost from this folder")
+
+
+def _damaged(what: str) -> DamagedError:
+    hint = "mgit fsck --repair makes it whole if it can; then run this again"
+    return DamagedError(f"{what}; nothing was changed", hint=hint)
 
 
 def _models(repository: Repository, history: History, kept: Kept) -> dict[Digest, Parts]:
@@ -205,6 +247,8 @@ def _draft(task: _Task) -> Iterator[Draft]:
     with task.store.writer(PackKind.CHUNKS) as writer:
         try:
             yield Draft(writer, Growing(task.lasting))
+        except DamagedError as error:  # met while reading
+            raise _damaged(str(error)) from error
         finally:
             writer.discard()
 
@@ -220,6 +264,7 @@ def _recoded(task: _Task, draft: Draft) -> Repacked:
     reader = task.store.reader
     recoder = Recoder(reader, draft, task.placed, task.chosen, relatives, task.coding)
     raw_bytes = task.on_columns(recoder.recode)
+    _require_all_placed(task, draft)
     old = task.old - catalog.condemned
     old_bytes = sum(catalog.packs[pack].size_bytes for pack in old)
     bodies_bytes = sum(catalog.packs[pack].bodies_bytes for pack in old)
@@ -236,6 +281,30 @@ def _recoded(task: _Task, draft: Draft) -> Repacked:
         new_bytes=new_bytes,
         unreadable=sum(1 for chunk in task.kept.chunks if _is_left(task, draft, chunk)),
     )
+
+
+def _require_all_placed(task: _Task, draft: Draft) -> None:
+    """Refuses to go on without chunks that could not be read.
+
+    Raises:
+        DamagedError: Some are damaged, or rest on what is. Those that want the entropy coder, which
+            is not installed, are none.
+    """
+    left = [chunk for chunk in task.placed if not draft.growing.choices(chunk)]
+    damaged = [chunk for chunk in left if entropy.is_available() or not _wants_coder(task, chunk)]
+    if damaged:
+        raise DamagedError(f"chunk {min(damaged).short} is damaged, or rests on what is")
+
+
+def _wants_coder(task: _Task, chunk: Digest) -> bool:
+    """Returns whether some row of a chunk, or of what it rests on, needs the entropy coder."""
+    indexes = task.store.catalog.packs.values()
+
+    def rows(chunk: Digest) -> list[Row]:
+        return [row for index in indexes if (row := index.find(Ref(CHUNK, chunk)))]
+
+    below = closure([chunk], lambda one: [base for row in rows(one) for base in row.bases])
+    return any(row.codec in OPTIONAL for one in below for row in rows(one))
 
 
 def _is_left(task: _Task, draft: Draft, chunk: Digest) -> bool:

@@ -12,6 +12,7 @@ from mgit.building.calling import scratch
 from mgit.decoded import Decoded
 from mgit.errors import MgitError
 from mgit.repository import Repository
+from mgit.store.files import facts_below, size_of
 
 _DAY_S = 86_400
 _QUARANTINE_DAYS = 14
@@ -70,19 +71,6 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
-def size_of(path: Path) -> int:
-    """Returns the bytes of a file, or of all files below a folder; links are not followed."""
-    return sum(facts.st_size for facts in _facts(path))
-
-
 def _last_change(path: Path) -> float:
     """Returns when anything there changed last, by name or content."""
-    return max((facts.st_ctime for facts in _facts(path)), default=time.time())
-
-
-def _facts(path: Path) -> Iterator[os.stat_result]:
-    for found in (path, *path.rglob("*")):
-        try:
-            yield found.lstat()
-        except OSError:
-            continue  # gone meanwhile
+    return max((facts.st_ctime for facts in facts_below(path)), default=time.time())

@@ -60,11 +60,13 @@ class Lost:
         node: Its id.
         title: Its name, version or short id.
         missing: What cannot be read of it, sorted; more may be missing behind a part that is.
+        gone: What it rests on and no pack here has, sorted: damage alone does not explain it.
     """
 
     node: Digest
     title: str
     missing: tuple[Ref, ...]
+    gone: tuple[Ref, ...]
 
 
 def is_readable(catalog: Catalog, ref: Ref) -> bool:
@@ -82,7 +84,13 @@ def lost_nodes(
         if digest not in promised and is_lost(repository, node, is_made_here=digest in made):
             needed = needed_by(repository, node.manifest)
             missing = tuple(sorted(ref for ref in needed if not is_readable(catalog, ref)))
-            yield Lost(digest, selection.title(digest), missing), _with_bases(repository, needed)
+            rests_on = _with_bases(repository, needed)
+            gone = tuple(sorted(ref for ref in rests_on if not _has_row(catalog, ref)))
+            yield Lost(digest, selection.title(digest), missing, gone), rests_on
+
+
+def _has_row(catalog: Catalog, ref: Ref) -> bool:
+    return any(index.find(ref) for index in catalog.packs.values())
 
 
 def needed_by(repository: Repository, manifest: Digest) -> frozenset[Ref]:
@@ -161,7 +169,7 @@ def gaps(repository: Repository, history: History) -> Iterator[Ref]:
         cited.update(ledger.entries[digest].previous)
     for digest in sorted(cited - history.payloads.keys()):
         ref = Ref(Payload.kind, digest)
-        if not any(index.find(ref) for index in packs.values()):
+        if not _has_row(repository.store.catalog, ref):
             yield ref
 
 

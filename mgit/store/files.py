@@ -141,3 +141,20 @@ def require_space(folder: Path, size_bytes: int) -> None:
             f"{needed / 1e3:,.0f} kB are needed in {folder}, and {free / 1e3:,.0f} kB are free",
             hint="free some space on that disk, then run the same command again",
         )
+
+
+def size_of(path: Path) -> int:
+    """Returns the bytes of a file, or of all files below a folder; links are not followed."""
+    return sum(facts.st_size for facts in facts_below(path))
+
+
+def facts_below(path: Path) -> Iterator[os.stat_result]:
+    """Yields what the file system knows of a path, and of everything below it that is still there.
+
+    Links are not followed.
+    """
+    for found in (path, *path.rglob("*")):
+        try:
+            yield found.lstat()
+        except OSError:
+            continue  # gone meanwhile

@@ -20,11 +20,10 @@ from mgit.objects import ROOT_TYPE, MetaObject, Payload, RepositoryRoot
 from mgit.progress import Progress, silent
 from mgit.remote import connect
 from mgit.repository import FOLDER, Home, Presence, Repository, presence
-from mgit.selection import Selection
 from mgit.store.files import machine_errors
 from mgit.sync.metadata import Metadata
 from mgit.sync.peer import Peer, meet
-from mgit.sync.receiving import Fetched, receive
+from mgit.sync.receiving import Fetched, receive, selected_nodes
 from mgit.sync.settings import Source, absolute_url, remotes, source_of, write_first_settings
 
 _PIN_DIGITS = 12
@@ -187,7 +186,7 @@ def backfill(
     received = 0
     failures: list[MgitError] = []
     history = repository.history()
-    wanted = Selection(repository, history).nodes(selector)
+    wanted = selected_nodes(repository, history, selector, takes_all_sides=False)
     lacking = _incomplete(repository, wanted)
     complete_before = len(wanted) - len(lacking)
     names = [remote] if remote else _usual_first(repository)

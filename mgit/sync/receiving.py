@@ -150,11 +150,31 @@ def _require_same_repository(peer: Peer, history: History) -> None:
         )
 
 
-def selected_nodes(repository: Repository, history: History, selector: str) -> frozenset[Digest]:
-    """Returns the nodes of a selection; where nothing is selected, all that names reach."""
+class _Spoken(Selection):
+    """A selection that remembers what its words stood for, by themselves."""
+
+    spoken: frozenset[Digest] = frozenset()
+
+    def word(self, text: str) -> frozenset[Digest]:
+        """Returns what a word stands for."""
+        found = super().word(text)
+        self.spoken |= found
+        return found
+
+
+def selected_nodes(
+    repository: Repository, history: History, selector: str, *, takes_all_sides: bool = True
+) -> frozenset[Digest]:
+    """Returns the nodes of a selection; where nothing is selected, all that names reach.
+
+    What names do not reach is selected only by its id, or as an ancestor of such a node.
+    """
     if not selector:
         return history.named_nodes
-    return Selection(repository, history, takes_all_sides=True).nodes(selector)
+    selection = _Spoken(repository, history, takes_all_sides=takes_all_sides)
+    found = selection.nodes(selector)
+    above = (history.lineage.ancestors(node) for node in selection.spoken)
+    return found & history.named_nodes.union(selection.spoken, *above)
 
 
 def _receive_all(

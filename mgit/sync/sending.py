@@ -106,7 +106,8 @@ def push(
     Args:
         repository: Where from.
         remote: Its name or URL; empty: the usual one.
-        selector: Which nodes; empty: all that names reach. What was removed or undone is not sent.
+        selector: Which nodes; empty: all that names reach. What was removed or undone is
+            sent only if its id is named.
         is_dry_run: Plans only.
         may_conflict: Go on even if a name becomes a conflicted one.
         progress: Is told how far the transfer is.

@@ -1,4 +1,4 @@
-"""How nodes came about, newest first: the rows of ``mgit log``."""
+"""How nodes came about, children before parents: the rows of ``mgit log``."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

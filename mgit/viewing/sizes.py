@@ -3,13 +3,18 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from stat import S_ISREG
 
 from mgit.codecs import codec
 from mgit.digest import Digest
 from mgit.errors import UnknownCodecError
-from mgit.objects import PackKind
-from mgit.repository import Repository
-from mgit.store import Catalog, PackIndex, Place
+from mgit.objects import CHUNK, PackKind, Ref
+from mgit.repository import Repository, absences, is_lost, made_here
+from mgit.roots import closure
+from mgit.store import Catalog, PackIndex, Place, Row
+from mgit.store.files import facts_below
 from mgit.viewing.view import View
 
 _SHOWN = 3  # models that one rests on
@@ -52,27 +57,42 @@ class Stats:
         models: The nodes, ancestors first.
         is_all: Whether these are all that are here.
         undescribed: How many nodes have no manifest in this copy.
+        lost: How many of these nodes should be whole here, and are damaged or lost in part.
         raw_bytes: Of these nodes together: what separate folders would take.
+        whole_bytes: Of these, those of nodes whose weights are all here: what a ratio compares.
         stored_bytes: Their chunks as stored, each counted once.
         resting_bytes: What else of other nodes has to be there for that, as stored.
         pack_bytes: All packs here: chunks, metadata and indexes.
         packs: How many.
         condemned_bytes: Packs among them that ``mgit gc`` is going to remove.
         condemned_packs: How many.
+        condemned_since: When the last of them was condemned; None where there is none.
         unused_bytes: In the others, what no node here needs.
+        unreadable_bytes: In the others, what is needed and cannot be decoded now: it rests on what
+            is damaged, or not here, or is damaged itself.
+        decoded_bytes: The cache of whole tensors beside the packs.
+        quarantine_bytes: What a repair put aside.
+        incoming_bytes: Packs that are being written, or were when the work was cut off.
     """
 
     models: tuple[ModelSize, ...]
     is_all: bool
     undescribed: int
+    lost: int
     raw_bytes: int
+    whole_bytes: int
     stored_bytes: int
     resting_bytes: int
     pack_bytes: int
     packs: int
     condemned_bytes: int
     condemned_packs: int
+    condemned_since: datetime | None
     unused_bytes: int
+    unreadable_bytes: int
+    decoded_bytes: int
+    quarantine_bytes: int
+    incoming_bytes: int
 
 
 def stats(repository: Repository, selector: str = "") -> Stats:
@@ -91,19 +111,40 @@ def stats(repository: Repository, selector: str = "") -> Stats:
     own = {chunk for node in chunks.keys() & chosen for chunk in chunks[node]}
     packs = repository.store.catalog.packs
     condemned = [packs[pack] for pack in packs.keys() & repository.store.catalog.condemned]
+    since = repository.store.condemned.since()
+    unreadable = rows.unreadable()
     return Stats(
         models=models,
         is_all=chosen >= here.keys(),
         undescribed=len(chosen) - len(models),
+        lost=_lost(view, chosen),
         raw_bytes=sum(model.raw_bytes for model in models),
+        whole_bytes=sum(model.raw_bytes for model in models if not model.absent_chunks),
         stored_bytes=rows.size(own),
         resting_bytes=rows.size(rows.below(own) - own),
         pack_bytes=sum(pack.size_bytes for pack in packs.values()),
         packs=len(packs),
         condemned_bytes=sum(pack.size_bytes for pack in condemned),
         condemned_packs=len(condemned),
-        unused_bytes=_unused(packs.values(), rows),
+        condemned_since=max((since[p.pack] for p in condemned if p.pack in since), default=None),
+        unused_bytes=_unused(packs.values(), rows) - unreadable,
+        unreadable_bytes=unreadable,
+        decoded_bytes=_below(repository.folder / "decoded"),
+        quarantine_bytes=_below(repository.store.quarantine),
+        incoming_bytes=_below(repository.store.incoming),
     )
+
+
+def _lost(view: View, nodes: Iterable[Digest]) -> int:
+    repository, here = view.repository, view.history.nodes
+    promised, made = absences(repository), made_here(repository, view.history)
+    wanted = set(nodes) & here.keys() - promised.keys()
+    return sum(is_lost(repository, here[node], is_made_here=node in made) for node in wanted)
+
+
+def _below(folder: Path) -> int:
+    """Returns the bytes of all files in a folder; 0 where it is not there."""
+    return sum(facts.st_size for facts in facts_below(folder) if S_ISREG(facts.st_mode))
 
 
 def _chunks(view: View, node: Digest) -> dict[Digest, None] | None:
@@ -165,6 +206,18 @@ class _Rows:
                 seen.add(chunk)
                 todo += [base for place in self.rows([chunk]) for base in place.row.bases]
         return seen
+
+    def unreadable(self) -> int:
+        """Returns what rows take, in packs that stay, of needed chunks that cannot be decoded."""
+        bad = [chunk for chunk in self.users if not self.row(chunk)]
+        below = closure(bad, lambda chunk: [b for row in self._any(chunk) for b in row.bases])
+        broken = (chunk for chunk in below if not self.row(chunk))
+        return sum(row.stored_bytes for chunk in broken for row in self._any(chunk))
+
+    def _any(self, chunk: Digest) -> list[Row]:
+        """Returns all rows of a chunk in packs that stay, those that are bad too."""
+        ref = Ref(CHUNK, chunk)
+        return [row for index in self.lasting.packs.values() if (row := index.find(ref))]
 
 
 def _model(view: View, node: Digest, rows: _Rows) -> ModelSize:

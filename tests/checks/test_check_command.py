@@ -52,6 +52,25 @@ def test_a_check_is_registered_listed_and_removed(checked: Terminal) -> None:
     assert checked.does("check list").text == ""
 
 
+def test_a_check_that_fits_nothing_yet_is_registered_with_a_warning(checked: Terminal) -> None:
+    fits = checked.does("check add tasks:easy --on qa")
+    fits_nothing = checked.does("check add tasks:hard --on nosuch")
+
+    assert fits.err == ""
+    assert "nothing here fits 'nosuch' yet" in fits_nothing.err
+    assert "hard" in checked.does("check list").out
+
+
+@pytest.mark.parametrize("command", ["check add easy", "build x --recipe easy"])
+def test_a_function_without_its_module_is_told_how_to_write_it(
+    checked: Terminal, command: str
+) -> None:
+    ran = checked.run(command)
+
+    assert ran.exit_code == 4
+    assert "write MODULE:FUNCTION, as in train:easy" in ran.err
+
+
 def test_a_check_whose_name_is_gone_is_seen_to_be_for_nothing(checked: Terminal) -> None:
     checked.does("check add tasks:easy --on qa")
     checked.does("rm qa")

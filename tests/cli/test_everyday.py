@@ -306,3 +306,15 @@ def test_adding_the_same_checkpoint_again_repairs(family: Terminal) -> None:
         family.does(f"add {family.checkpoint(seed)} {name}")
 
     family.does("export base out")
+
+
+def test_what_is_said_of_a_version_that_is_there_already_is_told_to_be_left(
+    family: Terminal,
+) -> None:
+    line = f"add {family.checkpoint(1)} legal"
+
+    told = family.does(f"{line} --operation other --tag later -m note --parent qa")
+
+    assert "unchanged" in told.out
+    assert "stays as it was: without --parent, --operation, --message" in told.err
+    assert family.does(f"{line} --tag latest").err == ""

@@ -56,6 +56,17 @@ def test_a_clone_that_names_the_repository_is_no_first_contact(alice: Terminal) 
     assert ran.err == ""
 
 
+@pytest.mark.parametrize("verb", ["push", "fetch", "pull"])
+def test_one_word_that_is_neither_model_nor_remote_may_have_been_either(
+    bob: Terminal, verb: str
+) -> None:
+    ran = bob.run(f"{verb} nowhere")
+
+    assert ran.exit_code == 4
+    assert all(word in ran.err for word in ("mgit ls", "mgit remote list", "./nowhere"))
+    assert "remote list" not in bob.run(f"{verb} origin nowhere").err
+
+
 def test_a_clone_of_another_repository_than_was_named_is_refused(alice: Terminal) -> None:
     ran = Terminal("carol", alice.root).run(f"clone ../alice#{'0' * 64} there")
 

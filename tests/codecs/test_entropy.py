@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mgit.codecs import PLANES, PLANES_X, RCB_X, entropy, planes, rcb
+from mgit.codecs import PLANES, PLANES_X, RCB_X, entropy, lanes, planes, rcb
 from mgit.codecs.form import RAW_FORM, Form
 from mgit.errors import FormatError, UnknownCodecError
 
@@ -29,6 +29,20 @@ def test_a_plane_of_fractions_of_bits_is_smaller() -> None:
     assert PLANES_X.decode(plain, (), len(raw)) == raw
     with pytest.raises(FormatError, match="unknown coding 2"):
         PLANES.decode(coded, (), len(raw))
+
+
+def test_a_body_tells_whether_it_may_need_the_coder() -> None:
+    raw, base = SKEWED.tobytes(), bytes(len(SKEWED))
+    found = [
+        (
+            lanes.is_in_pieces(planes.encode(raw, RAW_FORM, entropy_coded=is_coded)),
+            rcb.is_in_pieces(rcb.encode(raw, base, RAW_FORM, entropy_coded=is_coded)),
+        )
+        for is_coded in (False, True)
+    ]
+
+    assert found == [(False, False), (True, True)]
+    assert not rcb.is_in_pieces(rcb.encode(raw, raw, RAW_FORM, entropy_coded=True))
 
 
 def test_a_plane_that_gains_nothing_is_coded_as_ever() -> None:

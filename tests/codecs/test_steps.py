@@ -1,6 +1,7 @@
 """Quantising: what is lost is bounded and stored as it is; noughts and odd numbers are not lost."""
 
 import struct
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
@@ -79,6 +80,29 @@ def test_nothing_is_off_by_more_than_half_a_step_and_a_rounding(
 
     off = np.abs(now[is_usual] - was[is_usual])
     assert (off <= step / 2 * (1 + 1e-9) + 1.2e-7 * (np.abs(was[is_usual]) + step)).all()
+
+
+@given(st.integers(0, 2**32), NAMES, st.floats(1e-6, 1e3), st.integers(0, 60))
+def test_nothing_is_off_by_more_than_an_error_that_was_given(
+    seed: int, name: str, error: float, exponent: int
+) -> None:
+    """However large the numbers are that the error is small beside, and after all rounding."""
+    random, form = np.random.default_rng(seed), FLOATS[name]
+    base = error * 2.0**exponent * random.normal(0, 1, 100)
+    raw = elements(form, base + 5 * error * random.normal(0, 1, 100))
+
+    now = quantise(raw, elements(form, base), form, 2 * error, max_error=error).raw
+
+    pairs = zip(values(now, form).tolist(), values(raw, form).tolist(), strict=True)
+    assert all(a == b or abs(Fraction(a) - Fraction(b)) <= Fraction(error) for a, b in pairs)
+
+
+def test_an_error_that_is_larger_than_float64_can_tell_is_not_made() -> None:
+    raw, base = elements(F32, [-(2.0**-60)]), elements(F32, [1.0])
+
+    made = quantise(raw, base, F32, 2.0, max_error=1.0)
+
+    assert made.raw == raw
 
 
 def test_what_a_step_beyond_the_largest_number_would_reach_is_kept() -> None:

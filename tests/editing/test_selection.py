@@ -211,3 +211,21 @@ def test_a_word_that_is_nearly_something_says_what(tmp_path: Path, text: str, ad
         Selection(alice, alice.history()).one(text)
 
     assert advice in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "there_is"),
+    [
+        ("legal@v9", "legal@v1, legal"),
+        ("legal@carl", "legal@alice"),
+        ("m@carl", "m@alice, m@bob"),
+        ("m@v7", "m@v1, m@v2-"),
+    ],
+)
+def test_a_version_that_is_not_here_says_which_are(
+    bob: Repository, text: str, there_is: str
+) -> None:
+    with pytest.raises(NotFoundError) as refused:
+        Selection(bob, bob.history()).one(text)
+
+    assert refused.value.hint.startswith(f"there is: {there_is}")

@@ -13,6 +13,7 @@ import pytest
 from mgit import repair
 from mgit.checks import State
 from mgit.codecs import STEPS
+from mgit.editing import undo
 from mgit.errors import NotFoundError, UsageError
 from mgit.objects import CHUNK, CREATION, EdgeKind, Ref
 from mgit.repacking import Absolute, Relative, repack, repack_lossy
@@ -97,11 +98,18 @@ def test_a_quantised_version_takes_little_and_is_nearly_the_same(family: Desk) -
 
 
 def test_an_error_that_was_given_is_not_exceeded(family: Desk) -> None:
-    was = read(family, "kid")
+    base = 100 * numbers(1)  # so large that rounding to float32 adds something to many
+    family.model("far", base.tolist())
+    family.model("farther", numbers(2, base).tolist(), "far")
+    was = read(family, "farther")
 
-    repack_lossy(family.repository, Absolute(1e-4), ["positive"], "kid", executor="inline")
+    done = repack_lossy(
+        family.repository, Absolute(1e-4), ["positive"], "farther", executor="inline"
+    )
 
-    assert 0 < farthest(read(family, "kid"), was) <= 1e-4 + 2.4e-7
+    (model,) = done.models
+    assert 0 < farthest(read(family, "farther"), was) <= 1e-4
+    assert model.losses["w"].max_error == farthest(read(family, "farther"), was)
 
 
 def test_it_is_a_new_version_made_from_the_exact_one_and_says_so(family: Desk) -> None:
@@ -159,8 +167,29 @@ def test_what_is_quantised_is_not_quantised_again(family: Desk) -> None:
     done = repack_lossy(family.repository, HALF, ["positive"], "kid", executor="inline")
 
     assert (done.models, done.is_kept) == ((), False)
-    assert done.skipped == {"kid": "quantised already"}
+    assert done.skipped == {"kid": "quantised already: for another bound go back first (mgit undo)"}
     assert family.node("kid") == node
+
+
+def test_after_going_back_a_model_can_be_quantised_in_another_way(family: Desk) -> None:
+    repack_lossy(family.repository, HALF, ["positive"], "kid", executor="inline")
+    tried = family.node("kid")
+    undo(family.repository)
+
+    done = repack_lossy(family.repository, Relative(0.1), ["positive"], "all()", executor="inline")
+
+    assert {model.name for model in done.models} == {"kid", "grandkid"}
+    assert done.skipped[tried.short] == "no name points to it"
+    with pytest.raises(UsageError, match=f"no name points to {tried.short}"):
+        repack_lossy(family.repository, HALF, ["positive"], tried.hex(), executor="inline")
+
+
+def test_models_made_from_one_that_was_replaced_are_behind(family: Desk) -> None:
+    alone = repack_lossy(family.repository, HALF, ["positive"], "kid", executor="inline")
+    undo(family.repository)
+    together = repack_lossy(family.repository, HALF, ["positive"], executor="inline")
+
+    assert (alone.behind, together.behind) == (("grandkid",), ())
 
 
 def test_writing_packs_anew_keeps_what_quantising_gained(family: Desk) -> None:
@@ -185,3 +214,19 @@ def test_without_a_check_nothing_is_lost(family: Desk) -> None:
         repack_lossy(family.repository, HALF, [], executor="inline")
     with pytest.raises(NotFoundError, match="no check 'none'"):
         repack_lossy(family.repository, HALF, ["none"], executor="inline")
+
+
+def test_a_check_that_demands_nothing_is_no_test(family: Desk) -> None:
+    family.register("gates:positive", arguments={}, name="vain", gates=[])
+
+    with pytest.raises(UsageError, match="the check 'vain' demands nothing"):
+        repack_lossy(family.repository, HALF, ["positive", "vain"], executor="inline")
+
+
+def test_an_executor_that_does_not_exist_is_refused_before_anything_is_made(family: Desk) -> None:
+    packs = dict(family.repository.store.catalog.packs)
+
+    with pytest.raises(UsageError, match="no executor is called 'bad'"):
+        repack_lossy(family.repository, HALF, ["positive"], executor="bad")
+
+    assert family.repository.store.catalog.packs == packs

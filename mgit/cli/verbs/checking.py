@@ -71,6 +71,7 @@ def check_add(
     Naming a check is trusting it: its code runs here. One of yours of that name is replaced.
     """
     from mgit.checks.registering import CheckRequest, add_check
+    from mgit.checks.subjects import subjects
 
     request = CheckRequest(
         function=function,
@@ -83,8 +84,11 @@ def check_add(
         data=paths(data),
         roots=roots(),
     )
-    added = add_check(session().repository(), request)
-    return Page(_described(added), done=(Table([_cells(added)]),))
+    repository = session().repository()
+    added = add_check(repository, request)
+    fits = subjects(repository, repository.history()).selected(added)
+    unfit = f"nothing here fits {added.on!r} yet: the check is for what will; mgit check list"
+    return Page(_described(added), done=(Table([_cells(added)]),), advice=() if fits else (unfit,))
 
 
 @verb("check list", "mgit check list", "mgit check list --json", of=check)

@@ -1,6 +1,7 @@
 """Looking at what is here: names, history, one model, the state of the copy, its size."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,11 +22,12 @@ from mgit.cli.page import (
     listed,
     number,
     ratio,
+    record,
     size,
     titled,
 )
 from mgit.cli.session import session
-from mgit.cli.verbs.words import Selected, SelectedOrAll
+from mgit.cli.verbs.words import GRACE_DAYS, Selected, SelectedOrAll
 
 if TYPE_CHECKING:
     from mgit.digest import Digest
@@ -40,7 +42,7 @@ def log(
         int | None, typer.Option("-n", metavar="N", min=1, help="At most so many.")
     ] = None,
 ) -> Page:
-    """Shows how models came about, newest first.
+    """Shows how models came about, each above what it was made from.
 
     With SEL: the selected nodes and all their ancestors. ``mgit ls SEL`` lists exactly the
     selected ones.
@@ -216,22 +218,46 @@ def _own_key(found: "Status") -> str:
 
 @verb("stats", "mgit stats", "mgit stats 'family(minilm)'")
 def stats(selector: SelectedOrAll = "") -> Page:
-    """Shows what models take, and how they are stored."""
+    """Shows what models take, and how they are stored.
+
+    ADDS: what no other model here has; SHARED: what others have too; RATIO: RAW over both together.
+    RESTS ON: the models that its differences are from; DEEPEST: the longest chain of these.
+
+    STORED AS counts chunks. Whole: raw, zstd, planes (a compressed one for each byte of a number).
+    As a difference from another: rcb, or fast (quicker, larger). Made again from others: cast
+    (rounded), prune (some set to 0), int8, low-rank, sum (of several), steps (repack --lossy). With
+    -x: by the entropy coder.
+    """
     from mgit.viewing import stats
 
     found = stats(session().repository(), selector)
-    return Page(found, answer=tuple(_stats(found)))
-
-
-def _on(found: "Stats") -> str:
-    both = found.stored_bytes + found.resting_bytes
-    if found.is_all:
-        return ""
-    on = f", on {size(found.resting_bytes)} of others" if found.resting_bytes else ""
-    return f"{on} ({ratio(found.raw_bytes, both)})"
+    since = found.condemned_since
+    document = record(found, condemned_since=since.isoformat(timespec="seconds") if since else "")
+    return Page(document, answer=tuple(_stats(found)))
 
 
 def _stats(found: "Stats") -> Iterator[Block]:
+    if not (found.is_all or found.models or found.undescribed):
+        yield line("nothing is selected")
+        return
+    yield _models(found)
+    is_whole = found.whole_bytes == found.raw_bytes
+    whole = "" if is_whole else f" ({size(found.whole_bytes)} of them whole here)"
+    stored = f"stored {size(found.stored_bytes)}{_times(found, found.stored_bytes)}"
+    on = f", on {size(found.resting_bytes)} of others" if found.resting_bytes else ""
+    yield line(f"{size(found.raw_bytes)} of models{whole}, {stored}{on}")
+    if found.lost:
+        models = counted(found.lost, "model")
+        yield line(f"damaged or lost, in part or whole: {models}: mgit fsck")
+    if found.is_all:
+        packs = f"{counted(found.packs, 'pack')}, {size(found.pack_bytes)}"
+        yield line(f"{packs} in all{_times(found, found.pack_bytes)}")
+        yield from map(line, _beside(found))
+    if found.undescribed:
+        yield line(f"{counted(found.undescribed, 'node')} without a manifest in this copy")
+
+
+def _models(found: "Stats") -> Table:
     headings = ("name", "raw", "adds", "shared", "ratio", "stored as", "rests on", "deepest", "")
     rows = [
         (
@@ -239,7 +265,7 @@ def _stats(found: "Stats") -> Iterator[Block]:
             number(size(model.raw_bytes)),
             number(size(model.own_bytes)),
             number(size(model.shared_bytes)),
-            number(ratio(model.raw_bytes, model.stored_bytes)),
+            number("" if model.absent_chunks else ratio(model.raw_bytes, model.stored_bytes)),
             ", ".join(f"{count:,} {codec}" for codec, count in model.codecs.items()),
             ", ".join(model.rests_on),
             model.deepest,
@@ -247,15 +273,28 @@ def _stats(found: "Stats") -> Iterator[Block]:
         )
         for model in found.models
     ]
-    yield Table(rows, headings)
-    yield line(f"{size(found.raw_bytes)} of models, stored {size(found.stored_bytes)}{_on(found)}")
-    if found.is_all:
-        packs = f"{counted(found.packs, 'pack')}, {size(found.pack_bytes)}"
-        yield line(f"{packs} in all ({ratio(found.raw_bytes, found.pack_bytes) or 'no models'})")
-    if found.condemned_packs:
+    return Table(rows, headings)
+
+
+def _times(found: "Stats", stored_bytes: int) -> str:
+    """Returns a ratio in brackets, where it would say something."""
+    if found.lost or not found.whole_bytes:
+        return ""
+    return f" ({ratio(found.whole_bytes, stored_bytes)})"
+
+
+def _beside(found: "Stats") -> Iterator[str]:
+    """Yields what takes space and is no model."""
+    if found.condemned_since:
         packs = f"{counted(found.condemned_packs, 'pack')}, {size(found.condemned_bytes)}"
-        yield line(f"condemned among them: {packs}, until mgit gc removes them")
-    if found.is_all and found.unused_bytes:
-        yield line(f"{size(found.unused_bytes)} in the packs that no node here needs: mgit gc")
-    if found.undescribed:
-        yield line(f"{counted(found.undescribed, 'node')} without a manifest in this copy")
+        until = (found.condemned_since + timedelta(days=GRACE_DAYS)).date()
+        yield f"condemned among them: {packs}; mgit gc removes them from {until} on"
+    why = "damaged or lost: mgit fsck" if found.lost else "not here: mgit backfill"
+    others = (
+        (found.unreadable_bytes, f"in the packs rest on what is {why}"),
+        (found.unused_bytes, "in the packs that no node here needs: mgit gc --dry-run"),
+        (found.decoded_bytes, "decoded, in .mgit/decoded: a cache, may be deleted at any time"),
+        (found.quarantine_bytes, "put aside by a repair, in .mgit/quarantine: gc, after 14 days"),
+        (found.incoming_bytes, "being written, or cut off, in .mgit/incoming: gc"),
+    )
+    yield from (f"{size(count)} {what}" for count, what in others if count)

@@ -97,10 +97,19 @@ def add(
             effort=Effort.FAST if is_fast else Effort.NORMAL,
             progress=advance,
         )
-    return _added(name, added, repository.identity().label)
+    said = {
+        "--parent": parents,
+        "--operation": operation,
+        "--type": type,
+        "--message": message,
+        "--meta": meta,
+    }
+    unused = "" if added.is_new else ", ".join(option for option in said if said[option])
+    kept = f"no new version, so what belongs to a version stays as it was: without {unused}"
+    return _added(name, added, repository.identity().label, advice=(kept,) if unused else ())
 
 
-def _added(name: str, added: "Added", label: str) -> Page:
+def _added(name: str, added: "Added", label: str, advice: tuple[str, ...]) -> Page:
     aside = line(f"your key has no role here: it shows up as @{label}/{name}")
     return Page(
         record(added, name=name),
@@ -108,6 +117,7 @@ def _added(name: str, added: "Added", label: str) -> Page:
             line(titled(name), "  ", added.node, "  ", _amount(added)),
             *((aside,) if added.is_aside else ()),
         ),
+        advice=advice,
     )
 
 

@@ -1,6 +1,7 @@
 """Other repositories: where they are, and what goes back and forth."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from mgit.cli.page import Block, Cell, Page, Table, counted, line, listed, size,
 from mgit.cli.progress import progress
 from mgit.cli.session import session
 from mgit.cli.verbs.words import OwnLabel, SelectedSome, label_or_login, wrong_usage
+from mgit.errors import NotFoundError
 
 if TYPE_CHECKING:
     from mgit.repository import Repository
@@ -143,7 +145,7 @@ def fetch(words: Words = None) -> Page:
 
     repository = session().repository()
     source, selector = remote_and_selector(repository, words or ())
-    with progress("fetching") as advance:
+    with progress("fetching") as advance, one_word(words):
         fetched = fetch(repository, source, selector, progress=advance)
     return Page(fetched, answer=tuple(_conflicts(fetched)), done=tuple(_fetched(fetched)))
 
@@ -155,7 +157,7 @@ def pull(words: Words = None) -> Page:
 
     repository = session().repository()
     source, selector = remote_and_selector(repository, words or ())
-    with progress("pulling") as advance:
+    with progress("pulling") as advance, one_word(words):
         fetched = pull(repository, source, selector, progress=advance)
     return Page(
         fetched,
@@ -179,6 +181,21 @@ def remote_and_selector(repository: "Repository", words: Sequence[str]) -> tuple
     if words and is_remote(repository, words[0]):
         return _place(repository, words[0]), ""
     return "", next(iter(words), "")
+
+
+@contextmanager
+def one_word(words: Sequence[str] | None) -> Iterator[None]:
+    """Says of one word that is no model here that it may have been meant as a remote."""
+    try:
+        yield
+    except NotFoundError as error:
+        word = next(iter(words or ()), "")
+        if len(words or ()) != 1 or str(error) != f"there is no {word!r} here":
+            raise
+        hint = f"{error.hint}; if it is a remote: mgit remote list; a folder here: ./{word}"
+        raise NotFoundError(
+            f"there is no model {word!r} here, and no such remote", hint=hint
+        ) from error
 
 
 def _place(repository: "Repository", word: str) -> str:
@@ -235,7 +252,7 @@ def push(
 
     repository = session().repository()
     target, selector = remote_and_selector(repository, words or ())
-    with progress("pushing") as advance:
+    with progress("pushing") as advance, one_word(words):
         pushed = push(
             repository,
             target,

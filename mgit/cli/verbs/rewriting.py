@@ -17,13 +17,13 @@ from mgit.cli.page import (
     listed,
     number,
     ratio,
+    record,
     size,
     titled,
 )
 from mgit.cli.progress import progress
 from mgit.cli.session import session
 from mgit.cli.verbs.checking import told
-from mgit.cli.verbs.making import ExecutorKind
 from mgit.cli.verbs.words import GRACE_DAYS, Grace, SelectedOrAll, wrong_usage
 
 if TYPE_CHECKING:
@@ -67,9 +67,17 @@ def repack(
             help="With --lossy or --error: a check that they have to pass; repeatable.",
         ),
     ] = None,
-    executor: ExecutorKind = "process",
+    executor: Annotated[
+        str,
+        typer.Option(
+            metavar="E", help="Where the checks run: inline, process, ray; else in a process."
+        ),
+    ] = "",
 ) -> Page:
     """Writes the packs anew, as small as they get. No model, name or id changes.
+
+    The old packs stay beside the new ones until their grace is over, and a gc after that: there has
+    to be room for both.
 
     With --lossy or --error models change: new versions that take much less and pass the checks
     given, or nothing at all and exit code 1. The exact versions stay.
@@ -77,17 +85,26 @@ def repack(
     from mgit.repacking import repack, repack_lossy
 
     bound = _bound(lossy, error)
-    if (is_fast and is_max) or (bound and (is_fast or is_max or is_dry_run)):
+    if is_fast + is_max + (bound is not None) > 1:
+        raise wrong_usage("give one of --fast, --max, --lossy, --error")
+    if bound and is_dry_run:
         raise wrong_usage(
-            "give one of --fast, --max, --lossy, --error; with the last two there is no --dry-run"
+            "--dry-run does not go with --lossy or --error: what is tested has to be stored"
         )
-    if gates and not bound:
-        raise wrong_usage("--gate is for --lossy and --error: nothing else changes a model")
+    if (gates or executor) and not bound:
+        raise wrong_usage(
+            "--gate and --executor are for --lossy and --error: nothing else is tested"
+        )
     repository = session().repository()
     if bound:
         with progress("quantising") as advance:
             found = repack_lossy(
-                repository, bound, gates or (), selector, executor=executor, progress=advance
+                repository,
+                bound,
+                gates or (),
+                selector,
+                executor=executor or "process",
+                progress=advance,
             )
         return Page(
             found,
@@ -104,7 +121,8 @@ def repack(
             is_dry_run=is_dry_run,
             progress=advance,
         )
-    return Page(repacked, done=tuple(_repacked(repacked)))
+    document = record(repacked, waiting_until=_day(repacked))
+    return Page(document, done=tuple(_repacked(repacked)))
 
 
 _ADVICE = (
@@ -131,6 +149,10 @@ def _effort(*, is_fast: bool, is_max: bool) -> "Effort":
     return Effort.MAX if is_max else Effort.NORMAL
 
 
+def _day(found: "Repacked") -> str:
+    return found.waiting_until.date().isoformat() if found.waiting_until else ""
+
+
 def _repacked(found: "Repacked") -> Iterator[Block]:
     would = "would be " if found.is_dry_run else ""
     models = f"{counted(found.models, 'model')}, {counted(found.chunks, 'chunk')}"
@@ -146,7 +168,7 @@ def _repacked(found: "Repacked") -> Iterator[Block]:
         removed = counted(found.removal.packs, "pack")
         yield line(f"condemned: {packs}; removed: {removed}, {size(found.removal.size_bytes)}")
         if found.removal.packs < found.condemned_packs:
-            yield line("  the others take space until their grace is over: mgit gc")
+            yield line(f"  the others take space; gc may remove them from {_day(found)} on")
     if found.unreadable:
         yield line(f"{counted(found.unreadable, 'chunk')} cannot be read and stay: mgit fsck")
     yield from listed(
@@ -169,11 +191,15 @@ def _quantised(found: "Quantisation") -> Iterator[Block]:
     ]
     if rows:
         yield Table(rows, headings)
-    yield from listed("exact as before", [(titled(n), why) for n, why in found.skipped.items()])
+    elif not found.skipped:
+        yield line("nothing is selected")
+    yield from listed("as before", [(titled(n), why) for n, why in found.skipped.items()])
     if found.report:
         yield from told(found.report)
     if found.models and not found.is_kept:
         yield line("not passed: no name moved; what was tried goes by mgit gc, in 90 days")
+    if found.behind:
+        yield line(f"behind now (mgit cascade plan): {', '.join(found.behind)}")
 
 
 def _errors(losses: "list[Loss]") -> tuple[str, str, str]:
@@ -186,4 +212,4 @@ def _errors(losses: "list[Loss]") -> tuple[str, str, str]:
         )
     )
     most = max(loss.max_error for loss in losses)
-    return f"{most:.1e}", f"{lost:.1e}", f"{lost / update:.1%}"
+    return f"{most:.3e}", f"{lost:.1e}", f"{lost / update:.1%}"

@@ -1,7 +1,7 @@
 """What is kept on the disk, and what may go."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,13 +35,16 @@ def gc(
     with progress("collecting") as advance:
         found = collect(repository, grace=grace, is_dry_run=is_dry_run, progress=advance)
     document = record(
-        found, waiting_until=_day(found), held_by=[_lease(held) for held in found.held_by]
+        found,
+        waiting_until=_day(found.waiting_until),
+        held_until=_day(found.held_until),
+        held_by=[_lease(held) for held in found.held_by],
     )
     return Page(document, done=tuple(_collected(found)))
 
 
-def _day(found: "Collected") -> str:
-    return found.waiting_until.date().isoformat() if found.waiting_until else ""
+def _day(moment: datetime | None) -> str:
+    return moment.date().isoformat() if moment else ""
 
 
 def _lease(held: "Lease") -> dict[str, object]:
@@ -57,12 +60,12 @@ def _collected(found: "Collected") -> Iterator[Block]:
         yield line(f"{would}condemned: {_packs(found.condemned_packs, found.condemned_bytes)}")
     if found.waiting_packs:
         waiting = _packs(found.waiting_packs, found.waiting_bytes)
-        yield line(f"condemned and still here: {waiting}; gc may remove them from {_day(found)} on")
+        day = _day(found.waiting_until)
+        yield line(f"condemned and still here: {waiting}; gc may remove them from {day} on")
     yield line(f"{would}removed: {_packs(found.removed_packs, found.removed_bytes)}")
     if found.dropped:
         yield line(f"  with the weights of {counted(len(found.dropped), 'node')}")
-    if found.garbage_bytes:
-        yield line(f"{size(found.garbage_bytes)} of no use in packs of which most is needed")
+    yield from map(line, _staying(found))
     if found.swept_bytes:
         yield line(f"swept: {size(found.swept_bytes)} that work which was cut off had left")
     yield from listed("could not be removed: look at who owns it", [(p,) for p in found.stuck])
@@ -70,6 +73,18 @@ def _collected(found: "Collected") -> Iterator[Block]:
         "packs had to stay, because something is at work here",
         [(held.doing, f"process {held.process}") for held in found.held_by],
     )
+
+
+def _staying(found: "Collected") -> Iterator[str]:
+    """Yields what stays although no name leads to it, or nothing can be made of it now."""
+    if found.held_bytes:
+        day = _day(found.held_until)
+        yield f"{size(found.held_bytes)} stay until {day}, so that undo can bring them back"
+    if found.unreadable_bytes:
+        unreadable = size(found.unreadable_bytes)
+        yield f"{unreadable} rest on what is damaged, lost or not here: mgit fsck"
+    if found.garbage_bytes:
+        yield f"{size(found.garbage_bytes)} of no use in packs of which most is needed"
 
 
 def _packs(count: int, size_bytes: int) -> str:
