@@ -1,7 +1,6 @@
 """Laws of codecs: exact for every bit pattern; a hostile body costs little and is refused."""
 
 import struct
-import time
 import tracemalloc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -230,16 +229,14 @@ BOMBS = {
 
 
 @contextmanager
-def in_little_time_and_memory() -> Iterator[None]:
+def in_little_memory() -> Iterator[None]:
     tracemalloc.start()
-    started = time.process_time()
     try:
         yield
-        used_s, peak_bytes = time.process_time() - started, tracemalloc.get_traced_memory()[1]
+        peak_bytes = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     assert peak_bytes < 4 << 20
-    assert used_s < 1
 
 
 UNSORTED = {RCB.number: bytes(10), RCB_X.number: bytes(10)}  # what comes before the planes
@@ -247,12 +244,12 @@ UNSORTED = {RCB.number: bytes(10), RCB_X.number: bytes(10)}  # what comes before
 
 @pytest.mark.parametrize("number", [1, 2, 3, 9, 10])
 @pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
-def test_a_bomb_is_refused_in_little_time_and_memory(number: int, bomb: bytes) -> None:
+def test_a_bomb_is_refused_in_little_memory(number: int, bomb: bytes) -> None:
     header = struct.pack("<BBBIBIBIBI", 4, 1, 1, len(bomb), 0, 128, 0, 128, 0, 128)
     body = UNSORTED.get(number, b"") + header + bomb + bytes(3 * 128)
     _, bases = STORED[number]
 
-    with in_little_time_and_memory(), pytest.raises(FormatError):
+    with in_little_memory(), pytest.raises(FormatError):
         codec(number).decode(body, bases, 512)
 
 

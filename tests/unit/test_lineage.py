@@ -6,7 +6,6 @@ bert-1 ══ bert-2 ══ bert-3        ══ version   ── provenance (pa
   └── old-code                                 gpt (alone)
 """
 
-import time
 from collections.abc import Iterable
 from itertools import pairwise, permutations
 from random import Random
@@ -222,15 +221,12 @@ def test_a_cycle_is_damage_and_names_the_nodes() -> None:
     assert all(node.short in str(caught.value) for node in ids)
 
 
-def test_a_chain_of_ten_thousand_is_walked_without_recursion_and_built_in_no_time() -> None:
+def test_a_chain_of_ten_thousand_is_walked_without_recursion() -> None:
     nodes = chain(10_000)
     first, *_, last = nodes
 
-    start = time.process_time()
     lineage = Lineage(nodes)
-    built_s = time.process_time() - start
 
-    assert built_s < 0.3
     assert len(lineage.ancestors(last)) == len(lineage.descendants(first)) == 9_999
     assert len(lineage.version_ancestors(last)) == 9_999
     assert len(lineage.versions(first)) == 10_000

@@ -9,7 +9,6 @@
 Nodes are bare digests: no law about roles looks at what a name points to.
 """
 
-import time
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -330,10 +329,10 @@ def test_a_key_that_no_root_head_has_is_called_as_in_its_last_entry() -> None:
         law.label_of(key("nobody"))
 
 
-# --- cost ---
+# --- size ---
 
 
-def test_five_thousand_entries_over_five_hundred_names_take_well_under_a_second() -> None:
+def test_five_thousand_entries_over_five_hundred_names() -> None:
     entries: list[Entry] = []
     for i in range(5000):
         writer = (ALICE, BOB)[i % 2]
@@ -345,8 +344,4 @@ def test_five_thousand_entries_over_five_hundred_names_take_well_under_a_second(
     members, cuts = without("bob", id_of(entries[-1]))
     law = names(*entries, document(GENESIS, members=members, cuts=cuts))
 
-    start = time.process_time()
-    found = law.names()
-
-    assert len(found) == 500
-    assert time.process_time() - start < 1
+    assert len(law.names()) == 500
