@@ -137,9 +137,9 @@ def _choose(rows: _Rows, kept: Kept, loose: frozenset[PackId]) -> _Choice:
             equal[ref] = cheapest
             todo += min(cheapest, key=rank).row.bases
         else:
-            bad = {p: row for p, index in catalog.packs.items() if (row := index.find(ref))}
-            pinned.update({pack: row.stored_bytes for pack, row in bad.items()})
-            todo += [base for row in bad.values() for base in row.bases]
+            bad = catalog.all_places(ref)
+            pinned.update({place.pack: place.row.stored_bytes for place in bad})
+            todo += catalog.all_bases(chunk)
     useful_bytes: Counter[PackId] = Counter()
     for place in (place for places in equal.values() for place in places):
         useful_bytes[place.pack] += place.row.stored_bytes

@@ -172,7 +172,7 @@ class _Objects:
             obj = self.history.objects.get(ref.digest)
             is_known = obj is not None and obj.kind == ref.kind
             return obj if is_known else decode(self.store.reader.object(ref))
-        if any(index.find(ref) for index in self.store.catalog.packs.values()):
+        if any(self.store.catalog.all_places(ref)):
             raise DamagedError(
                 f"{ref.kind} {ref.digest.short} is damaged, so nothing is removed",
                 hint="mgit fsck says what heals it",

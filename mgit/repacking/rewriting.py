@@ -28,11 +28,9 @@ from mgit.repository import (
     History,
     Parts,
     Repository,
-    absences,
     coding_of,
-    is_lost,
     log_operation,
-    made_here,
+    lost,
     read_parts,
 )
 from mgit.roots import closure
@@ -212,16 +210,10 @@ def _require_whole(repository: Repository, history: History, kept: Kept) -> None
     Raises:
         DamagedError: A model that is kept is damaged or lost, and nobody said that it is absent.
     """
-    promised, made = absences(repository), made_here(repository, history)
-    nodes = sorted(kept.nodes & history.nodes.keys() - promised.keys())
-    lost = [
-        node
-        for node in nodes
-        if is_lost(repository, history.nodes[node], is_made_here=node in made)
-    ]
-    if lost:
-        title = Selection(repository, history).title(lost[0])
-        more = f" and {len(lost) - 1} more" if lost[1:] else ""
+    found = lost(repository, history, kept.nodes)
+    if found:
+        title = Selection(repository, history).title(found[0])
+        more = f" and {len(found) - 1} more" if found[1:] else ""
         raise _damaged(f"{title}{more} cannot be read: damaged, or lost from this folder")
 
 
@@ -298,20 +290,16 @@ def _require_all_placed(task: _Task, draft: Draft) -> None:
 
 def _wants_coder(task: _Task, chunk: Digest) -> bool:
     """Returns whether some row of a chunk, or of what it rests on, needs the entropy coder."""
-    indexes = task.store.catalog.packs.values()
-
-    def rows(chunk: Digest) -> list[Row]:
-        return [row for index in indexes if (row := index.find(Ref(CHUNK, chunk)))]
-
-    below = closure([chunk], lambda one: [base for row in rows(one) for base in row.bases])
-    return any(row.codec in OPTIONAL for one in below for row in rows(one))
+    catalog = task.store.catalog
+    below = closure([chunk], catalog.all_bases)
+    places = chain.from_iterable(catalog.all_places(Ref(CHUNK, one)) for one in below)
+    return any(place.row.codec in OPTIONAL for place in places)
 
 
 def _is_left(task: _Task, draft: Draft, chunk: Digest) -> bool:
     """Returns whether a chunk is here in some way, and cannot be read."""
-    ref = Ref(CHUNK, chunk)
     is_placed = bool(draft.growing.choices(chunk))
-    return not is_placed and any(index.find(ref) for index in task.store.catalog.packs.values())
+    return not is_placed and any(task.store.catalog.all_places(Ref(CHUNK, chunk)))
 
 
 def _has_optional(catalog: Catalog, pack: PackId) -> bool:

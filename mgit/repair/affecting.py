@@ -23,7 +23,7 @@ from mgit.objects import (
     decode,
 )
 from mgit.provenance import checked_in
-from mgit.repository import History, Repository, absences, is_lost, made_here
+from mgit.repository import History, Repository, lost
 from mgit.roots import closure
 from mgit.selection import Selection
 from mgit.store import Catalog, Place
@@ -78,19 +78,13 @@ def lost_nodes(
     repository: Repository, history: History, selection: Selection
 ) -> Iterator[tuple[Lost, frozenset[Ref]]]:
     """Yields the nodes that are not complete although nobody said so, and what they rest on."""
-    promised, made = absences(repository), made_here(repository, history)
     catalog = repository.store.catalog
-    for digest, node in sorted(history.nodes.items()):
-        if digest not in promised and is_lost(repository, node, is_made_here=digest in made):
-            needed = needed_by(repository, node.manifest)
-            missing = tuple(sorted(ref for ref in needed if not is_readable(catalog, ref)))
-            rests_on = _with_bases(repository, needed)
-            gone = tuple(sorted(ref for ref in rests_on if not _has_row(catalog, ref)))
-            yield Lost(digest, selection.title(digest), missing, gone), rests_on
-
-
-def _has_row(catalog: Catalog, ref: Ref) -> bool:
-    return any(index.find(ref) for index in catalog.packs.values())
+    for digest in lost(repository, history, history.nodes):
+        needed = needed_by(repository, history.nodes[digest].manifest)
+        missing = tuple(sorted(ref for ref in needed if not is_readable(catalog, ref)))
+        rests_on = _with_bases(repository, needed)
+        gone = tuple(sorted(ref for ref in rests_on if not any(catalog.all_places(ref))))
+        yield Lost(digest, selection.title(digest), missing, gone), rests_on
 
 
 def needed_by(repository: Repository, manifest: Digest) -> frozenset[Ref]:
@@ -113,15 +107,8 @@ def needed_by(repository: Repository, manifest: Digest) -> frozenset[Ref]:
 
 def _with_bases(repository: Repository, needed: frozenset[Ref]) -> frozenset[Ref]:
     chunks = (ref.digest for ref in needed if ref.kind == CHUNK)
-    bases = closure(chunks, lambda chunk: bases_of(repository, chunk))
+    bases = closure(chunks, repository.store.catalog.all_bases)
     return needed | {Ref(CHUNK, base) for base in bases}
-
-
-def bases_of(repository: Repository, chunk: Digest) -> Iterator[Digest]:
-    """Yields what any row of a chunk here rests on, also a row that is bad."""
-    for index in repository.store.catalog.packs.values():
-        row = index.find(Ref(CHUNK, chunk))
-        yield from row.bases if row else ()
 
 
 def damages(
@@ -169,7 +156,7 @@ def gaps(repository: Repository, history: History) -> Iterator[Ref]:
         cited.update(ledger.entries[digest].previous)
     for digest in sorted(cited - history.payloads.keys()):
         ref = Ref(Payload.kind, digest)
-        if not _has_row(repository.store.catalog, ref):
+        if not any(repository.store.catalog.all_places(ref)):
             yield ref
 
 

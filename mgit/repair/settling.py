@@ -33,8 +33,7 @@ def settings_fault(repository: Repository) -> str:
         own = repository.id
     except UsageError as error:
         return str(error)
-    packs = repository.store.catalog.packs.values()
-    is_known = any(index.find(Ref(Payload.kind, own)) for index in packs)
+    is_known = any(repository.store.catalog.all_places(Ref(Payload.kind, own)))
     others = genesis_documents(history_of(repository))
     if is_known or not others:
         return ""

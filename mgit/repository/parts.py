@@ -1,7 +1,7 @@
 """The parts of a node, and whether they are in this copy."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -155,7 +155,7 @@ def _apply(fact: Fact, found: dict[Digest, Absence]) -> None:
             return
 
 
-def made_here(repository: Repository, history: History) -> frozenset[Digest]:
+def _made_here(repository: Repository, history: History) -> frozenset[Digest]:
     """Returns the nodes that steps of this copy made, which were complete when they were."""
     done = {fact.get("entry") for fact in repository.facts("operations")}
     steps = (entry for digest, entry in history.ledger.entries.items() if digest.hex() in done)
@@ -165,7 +165,17 @@ def made_here(repository: Repository, history: History) -> frozenset[Digest]:
     return frozenset(s.ref.digest for s in subjects if s.ref.kind == Node.kind)
 
 
-def is_lost(repository: Repository, node: Node, *, is_made_here: bool) -> bool:
+def lost(repository: Repository, history: History, nodes: Iterable[Digest]) -> list[Digest]:
+    """Returns those of some nodes, sorted, that should be complete here, and are not.
+
+    Nobody promised them to be absent.
+    """
+    promised, made = absences(repository), _made_here(repository, history)
+    known = sorted((history.nodes.keys() & set(nodes)) - promised.keys())
+    return [n for n in known if _is_lost(repository, history.nodes[n], is_made_here=n in made)]
+
+
+def _is_lost(repository: Repository, node: Node, *, is_made_here: bool) -> bool:
     """Returns whether a node that nobody promised to be absent should be complete, and is not.
 
     A bare node is none: it came without its manifest, because somebody selected others. One that
@@ -178,8 +188,7 @@ def is_lost(repository: Repository, node: Node, *, is_made_here: bool) -> bool:
             return True
         case Presence.NODE_ONLY:
             ref = Ref(Manifest.kind, node.manifest)
-            packs = repository.store.catalog.packs.values()
-            return is_made_here or any(index.find(ref) for index in packs)
+            return is_made_here or any(repository.store.catalog.all_places(ref))
 
 
 def require_complete(repository: Repository, name: str, node_id: Digest, node: Node) -> Parts:
@@ -195,8 +204,8 @@ def require_complete(repository: Repository, name: str, node_id: Digest, node: N
     what = "the weights" if state is Presence.WITHOUT_WEIGHTS else "the manifest and weights"
     absence = absences(repository).get(node_id)
     if absence is None:
-        is_made_here = node_id in made_here(repository, repository.history())
-        if is_lost(repository, node, is_made_here=is_made_here):
+        is_made_here = node_id in _made_here(repository, repository.history())
+        if _is_lost(repository, node, is_made_here=is_made_here):
             raise DamagedError(
                 f"{what} of {name} are damaged, or lost from this folder",
                 hint="mgit fsck says what; adding the same checkpoint again heals",

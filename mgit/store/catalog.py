@@ -88,6 +88,17 @@ class Catalog:
             and (self.codecs is None or row.codec in self.codecs)
         ]
 
+    def all_places(self, ref: Ref) -> Iterator[Place]:
+        """Yields every row of an object, those too that count as absent."""
+        for pack, index in self.packs.items():
+            if row := index.find(ref):
+                yield Place(pack, row)
+
+    def all_bases(self, chunk: Digest) -> Iterator[Digest]:
+        """Yields what any row of a chunk rests on, those too that count as absent."""
+        for place in self.all_places(Ref(CHUNK, chunk)):
+            yield from place.row.bases
+
     def __contains__(self, ref: object) -> bool:
         """Returns whether an object is here and, if it is a chunk, can be decoded."""
         if not isinstance(ref, Ref):

@@ -133,8 +133,7 @@ class Metadata:
     def _keep(self, objects: Mapping[Ref, MetaObject]) -> None:
         with contextlib.suppress(MachineError), self._cache.writer(PackKind.META) as writer:
             for ref, obj in objects.items():
-                data = encode(obj)
-                writer.add_object(ref, data)
+                writer.add_object(ref, encode(obj))
             if objects:
                 self._cache.install(writer.finish())
 

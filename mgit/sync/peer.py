@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 from mgit.errors import FormatError, MgitError, RemoteError, UnknownCodecError
-from mgit.objects import MAX_PACK_BYTES, PackId, PackKind, Ref
+from mgit.objects import MAX_PACK_BYTES, PackId, PackKind
 from mgit.remote import MAX_READ_BYTES, PackListing, Remote
 from mgit.repository import Repository
 from mgit.store import (
@@ -15,7 +15,6 @@ from mgit.store import (
     FinishedPack,
     PackIndex,
     Place,
-    Row,
     derived,
     parse_trailer,
 )
@@ -72,11 +71,6 @@ class Peer:
         self.damaged[place] = (
             f"{self.name}: {ref.kind} {ref.digest.short} in pack {place.pack.short}: {reason}"
         )
-
-    def rows(self, ref: Ref) -> list[Row]:
-        """Returns all rows of an object there, be they damaged, or of codecs nobody knows."""
-        found = (index.find(ref) for index in self.catalog.packs.values())
-        return [row for row in found if row]
 
 
 def meet(repository: Repository, name: str, remote: Remote) -> Peer:

@@ -231,14 +231,11 @@ def _receive_once(
 
 def _undecodable(peer: Peer, chunks: Iterable[Digest]) -> UnknownCodecError | None:
     """Returns why chunks, or what they rest on, cannot be decoded here; None if that is not it."""
-
-    def bases(chunk: Digest) -> list[Digest]:
-        return [base for row in peer.rows(Ref(CHUNK, chunk)) for base in row.bases]
-
-    for chunk in closure(chunks, bases):
-        for row in peer.rows(Ref(CHUNK, chunk)):
+    catalog = peer.catalog
+    for chunk in closure(chunks, catalog.all_bases):
+        for place in catalog.all_places(Ref(CHUNK, chunk)):
             try:
-                require_decodable(row.codec)
+                require_decodable(place.row.codec)
             except UnknownCodecError as error:
                 return error
     return None
@@ -253,7 +250,7 @@ def _damaged(repository: Repository, peer: Peer, chunks: Iterable[Digest]) -> li
     """Returns the chunks that did not come although the peer has rows of them."""
     catalog = repository.store.catalog
     lacking = (chunk for chunk in dict.fromkeys(chunks) if Ref(CHUNK, chunk) not in catalog)
-    return [chunk for chunk in lacking if peer.rows(Ref(CHUNK, chunk))]
+    return [chunk for chunk in lacking if any(peer.catalog.all_places(Ref(CHUNK, chunk)))]
 
 
 def _require_whole(

@@ -273,8 +273,7 @@ def _packs(repository: Repository, plan: _Plan) -> Iterator[FinishedPack]:
         yield from _drain(writer)
     with repository.store.writer(PackKind.META) as writer:
         for ref, obj in plan.objects.items():
-            data = encode(obj)
-            writer.add_object(ref, data)
+            writer.add_object(ref, encode(obj))
         writer.finish()
         yield from _drain(writer)
 

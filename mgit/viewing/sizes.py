@@ -11,9 +11,9 @@ from mgit.codecs import codec
 from mgit.digest import Digest
 from mgit.errors import UnknownCodecError
 from mgit.objects import CHUNK, PackKind, Ref
-from mgit.repository import Repository, absences, is_lost, made_here
+from mgit.repository import Repository, lost
 from mgit.roots import closure
-from mgit.store import Catalog, PackIndex, Place, Row
+from mgit.store import Catalog, PackIndex, Place
 from mgit.store.files import facts_below
 from mgit.viewing.view import View
 
@@ -117,7 +117,7 @@ def stats(repository: Repository, selector: str = "") -> Stats:
         models=models,
         is_all=chosen >= here.keys(),
         undescribed=len(chosen) - len(models),
-        lost=_lost(view, chosen),
+        lost=len(lost(repository, view.history, chosen)),
         raw_bytes=sum(model.raw_bytes for model in models),
         whole_bytes=sum(model.raw_bytes for model in models if not model.absent_chunks),
         stored_bytes=rows.size(own),
@@ -133,13 +133,6 @@ def stats(repository: Repository, selector: str = "") -> Stats:
         quarantine_bytes=_below(repository.store.quarantine),
         incoming_bytes=_below(repository.store.incoming),
     )
-
-
-def _lost(view: View, nodes: Iterable[Digest]) -> int:
-    repository, here = view.repository, view.history.nodes
-    promised, made = absences(repository), made_here(repository, view.history)
-    wanted = set(nodes) & here.keys() - promised.keys()
-    return sum(is_lost(repository, here[node], is_made_here=node in made) for node in wanted)
 
 
 def _below(folder: Path) -> int:
@@ -210,14 +203,9 @@ class _Rows:
     def unreadable(self) -> int:
         """Returns what rows take, in packs that stay, of needed chunks that cannot be decoded."""
         bad = [chunk for chunk in self.users if not self.row(chunk)]
-        below = closure(bad, lambda chunk: [b for row in self._any(chunk) for b in row.bases])
-        broken = (chunk for chunk in below if not self.row(chunk))
-        return sum(row.stored_bytes for chunk in broken for row in self._any(chunk))
-
-    def _any(self, chunk: Digest) -> list[Row]:
-        """Returns all rows of a chunk in packs that stay, those that are bad too."""
-        ref = Ref(CHUNK, chunk)
-        return [row for index in self.lasting.packs.values() if (row := index.find(ref))]
+        below = closure(bad, self.lasting.all_bases)
+        broken = (Ref(CHUNK, chunk) for chunk in below if not self.row(chunk))
+        return sum(p.row.stored_bytes for ref in broken for p in self.lasting.all_places(ref))
 
 
 def _model(view: View, node: Digest, rows: _Rows) -> ModelSize:
